@@ -1,0 +1,7 @@
+"""What console, headless, CLI and engine say to each other: snapshots, events, requests, replies and the EnginePort. Plain data, versioned.
+
+Modules: `link` (health of the MQTT connection), `snapshot` (what a screen shows), `events` (what happened), `requests` (what is asked),
+`replies` (what is answered), `port` (the EnginePort protocol). Nothing here does I/O.
+"""
+
+CONTRACT_VERSION = 1

@@ -1,0 +1,216 @@
+"""What the engine answers: accepted with a result, or refused with a reason and what to do."""
+
+from enum import StrEnum
+
+import msgspec
+
+from v2g_console.contract.link import LinkHealth
+from v2g_console.contract.snapshot import DispatchView, EngineInfo, FleetSummary
+
+
+class Refusal(StrEnum):
+    """Why a request was refused; a closed list, stable for machines."""
+
+    INVALID = "INVALID"  # malformed or out of range
+    UNKNOWN_SIGNAL = "UNKNOWN_SIGNAL"
+    UNKNOWN_DISPATCH = "UNKNOWN_DISPATCH"
+    UNKNOWN_VEHICLE = "UNKNOWN_VEHICLE"
+    UNKNOWN_PLAN = "UNKNOWN_PLAN"
+    NOT_ARMED = "NOT_ARMED"
+    ARM_EXPIRED = "ARM_EXPIRED"
+    PLAN_CHANGED = "PLAN_CHANGED"
+    NO_VEHICLES = "NO_VEHICLES"
+    SHORTFALL = "SHORTFALL"  # a strict product, and accept_partial was not given
+    STOPPED = "STOPPED"  # STOP is latched
+    READ_ONLY = "READ_ONLY"
+    FORBIDDEN = "FORBIDDEN"  # the role does not allow it
+    LINK_DOWN = "LINK_DOWN"
+    LIMIT = "LIMIT"  # a configured maximum
+    TYPE_TO_CONFIRM = "TYPE_TO_CONFIRM"
+    WRONG_STATE = "WRONG_STATE"
+    NOT_READY = "NOT_READY"
+    JOURNAL = "JOURNAL"
+    BUSY = "BUSY"
+    INTERNAL = "INTERNAL"
+
+
+class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One vehicle of a plan. Powers in kW; `regulation_kw` relative to the baseline."""
+
+    vehicle_id: str
+    site: str
+    soc: float
+    baseline_kw: float | None
+    setpoint_kw: float | None
+    regulation_kw: float
+    up_kw: float
+    down_kw: float
+    score: float
+    reason: str  # name of a Reason, "" if it got all it could
+
+
+class PlanView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dispatch would do, before it does it."""
+
+    plan_id: str
+    revision: int
+    signal: str
+    note: str
+    requested_kw: float
+    allocated_kw: float
+    shortfall_kw: float
+    vehicles: int
+    eligible: int
+    considered: int
+    up_kw: float  # headroom of the eligible vehicles for this product
+    down_kw: float
+    allocator: str
+    duration_s: float
+    sustain_s: float  # the time the bounds were computed for (tau)
+    left_out: dict[str, int]  # vehicles by reason name
+    limits: tuple[tuple[str, float], ...]  # (reason name, kW lost to it), largest first
+    without_lease_kw: float
+    without_lease_vehicles: int
+    soc_before: float | None  # mean over participants
+    soc_after: float | None
+    soc_min_after: float | None
+    departures_at_risk: int
+    rebound_kw: float  # extra charging to expect after release
+    preempts: tuple[tuple[str, float], ...]  # (dispatch short id, kW it loses)
+    warnings: tuple[str, ...]
+    type_to_confirm: bool
+    armed_until_ms: int | None = None
+    rows: tuple[PlanRow, ...] = ()  # the first of each kind, worst first, bounded
+
+
+class VehicleView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of one vehicle."""
+
+    vehicle_id: str
+    site: str
+    segment: str
+    fleet: str
+    protocol: int
+    state: str
+    quality: str
+    soc: float | None
+    power_kw: float | None
+    setpoint_kw: float | None
+    baseline_kw: float | None
+    baseline_kind: str
+    max_charge_kw: float
+    max_discharge_kw: float
+    battery_kwh: float
+    up_kw: float
+    down_kw: float
+    min_soc: float
+    reserve_soc: float
+    is_v2g: bool
+    available: bool
+    charging: bool | None
+    consent: bool
+    priority: bool
+    departure_ms: int | None
+    availability_prob: float
+    degradation: float
+    owner: str  # dispatch short id or ""
+    owed: bool
+    reason: str
+    reason_text: str  # explanation, or the vehicle's own words, escaped
+    seen_ms: int | None
+    age_s: float | None
+    clock_offset_s: float | None
+    commands: int
+    acks: int
+    rejects: int
+    timeouts: int
+    recent: tuple[tuple[int, str], ...] = ()  # (UTC ms, what happened), newest first
+
+
+class CommandRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One vehicle of a dispatch."""
+
+    vehicle_id: str
+    state: str
+    setpoint_kw: float
+    baseline_kw: float
+    regulation_kw: float
+    applied_kw: float | None
+    measured_kw: float | None
+    attempt: int
+    latency_ms: float | None
+    score: float
+    reason: str
+    reason_text: str
+    release: str  # state of its release, "" before
+
+
+class DispatchDetailView(msgspec.Struct, frozen=True, kw_only=True):
+    """A dispatch with its vehicles, worst first; `total` counts all, `rows` is bounded by the request's limit."""
+
+    dispatch: DispatchView
+    total: int
+    rows: tuple[CommandRow, ...]
+
+
+class FleetRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One vehicle in a list."""
+
+    vehicle_id: str
+    site: str
+    segment: str
+    state: str
+    quality: str
+    soc: float | None
+    power_kw: float | None
+    up_kw: float
+    down_kw: float
+    age_s: float | None
+
+
+class FleetPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The fleet as rows, in order of id."""
+
+    summary: FleetSummary
+    total: int
+    rows: tuple[FleetRow, ...]
+
+
+class StatusView(msgspec.Struct, frozen=True, kw_only=True):
+    """Engine, link, fleet and dispatches in numbers."""
+
+    engine: EngineInfo
+    link: LinkHealth
+    fleet: FleetSummary
+    dispatches: tuple[DispatchView, ...]
+
+
+class StopView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a STOP set going."""
+
+    dispatches: int
+    vehicles: int
+
+
+Result = PlanView | VehicleView | DispatchDetailView | DispatchView | FleetPage | StatusView | StopView | None
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """Done or under way. `dispatch_id` is given where the request made or touched a dispatch."""
+
+    request: str
+    result: Result = None
+    dispatch_id: str = ""
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """Not done. `message` says what, `hint` what to do next; `plan` is the new plan after PLAN_CHANGED."""
+
+    request: str
+    reason: Refusal
+    message: str
+    hint: str = ""
+    plan: PlanView | None = None
+
+
+Reply = Accepted | Refused
