@@ -1,0 +1,143 @@
+"""Rules between keys: each value is fine by itself, together they contradict each other or don't do what was meant."""
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from v2g_console.config.broker_url import BrokerUrl, parse_broker_url
+from v2g_console.config.settings import AuthMethod, MqttSettings, Settings, WeightSettings
+from v2g_console.config.values import shown
+from v2g_console.domain.signal import Signal
+
+_MAX_TOPIC_BYTES: Final = 1024
+_MAX_SOCKET_PATH_BYTES: Final = 107  # sun_path of Linux less its final zero
+_USES_NAME: Final = frozenset({AuthMethod.USERNAME_PASSWORD, AuthMethod.BOTH})
+_USES_CERTIFICATE: Final = frozenset({AuthMethod.TLS, AuthMethod.BOTH})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A broken rule: the key to look at first, what is wrong, and the other keys the rule looked at."""
+
+    key: str
+    message: str
+    also: tuple[str, ...] = ()
+
+
+def contradictions(settings: Settings, given: AbstractSet[str]) -> Iterator[Finding]:
+    """What keeps the settings from being used. `given` holds the key paths that were written rather than left at their default."""
+    yield from _broker(settings.mqtt, given)
+    yield from _topics(settings)
+    if not any(getattr(settings.dispatch.weights, name) for name in WeightSettings.model_fields):
+        yield Finding("dispatch.weights", "expected at least one weight above 0, got only zeros")
+    yield from _dispatch(settings)
+    try:
+        ZoneInfo(settings.console.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield Finding("console.timezone", f"expected a time zone such as Europe/Paris, got {shown(settings.console.timezone)}")
+    path = settings.socket.path
+    if path is not None and len(bytes(path)) > _MAX_SOCKET_PATH_BYTES:
+        yield Finding("socket.path", f"expected a path of at most {_MAX_SOCKET_PATH_BYTES} bytes, got {len(bytes(path))}")
+
+
+def doubts(settings: Settings, given: AbstractSet[str]) -> Iterator[Finding]:
+    """What can be used but is hardly what was meant."""
+    mqtt = settings.mqtt
+    if mqtt.username and mqtt.auth_method not in _USES_NAME:
+        yield Finding("mqtt.username", f"not used: mqtt.auth_method is {mqtt.auth_method}", ("mqtt.auth_method",))
+    if mqtt.client_cert is not None and mqtt.auth_method not in _USES_CERTIFICATE:
+        yield Finding("mqtt.client_cert", f"not used: mqtt.auth_method is {mqtt.auth_method}", ("mqtt.auth_method",))
+    limit, confirm = settings.dispatch.max_power_kw, settings.dispatch.confirm_above_kw
+    if 0 < limit <= confirm:
+        yield Finding(
+            "dispatch.confirm_above_kw", f"never asked: dispatch.max_power_kw refuses above {limit:g} kW", ("dispatch.max_power_kw",)
+        )
+
+
+def _broker(mqtt: MqttSettings, given: AbstractSet[str]) -> Iterator[Finding]:
+    try:
+        broker = parse_broker_url(mqtt.broker)
+    except ValueError as error:
+        yield Finding("mqtt.broker", str(error))
+        broker = None
+    if broker is not None:
+        yield from _encryption(mqtt, broker, given)
+    if mqtt.auth_method in _USES_NAME and not mqtt.username:
+        yield Finding("mqtt.auth_method", f"{mqtt.auth_method} needs mqtt.username", ("mqtt.username",))
+    for name in ("client_cert", "client_key"):
+        if mqtt.auth_method in _USES_CERTIFICATE and getattr(mqtt, name) is None:
+            yield Finding("mqtt.auth_method", f"{mqtt.auth_method} needs mqtt.{name}", (f"mqtt.{name}",))
+
+
+def _encryption(mqtt: MqttSettings, broker: BrokerUrl, given: AbstractSet[str]) -> Iterator[Finding]:
+    if mqtt.use_tls and not broker.tls:
+        wanted = {"tcp": "ssl", "mqtt": "mqtts"}[broker.scheme]
+        yield Finding(
+            "mqtt.use_tls",
+            f"true contradicts mqtt.broker {broker}, which is plaintext: write {wanted}://, or use_tls: false",
+            ("mqtt.broker",),
+        )
+        return
+    if broker.tls and "mqtt.use_tls" in given and not mqtt.use_tls:
+        yield Finding(
+            "mqtt.use_tls", f"false contradicts mqtt.broker {broker}, which is TLS: write tcp://, or use_tls: true", ("mqtt.broker",)
+        )
+        return
+    if broker.tls:
+        return
+    if mqtt.auth_method in _USES_CERTIFICATE:
+        yield Finding(
+            "mqtt.auth_method", f"{mqtt.auth_method} needs TLS, but mqtt.broker {broker} is plaintext: write ssl://", ("mqtt.broker",)
+        )
+    elif mqtt.auth_method in _USES_NAME and not broker.loopback and not mqtt.allow_plaintext_credentials:
+        yield Finding(
+            "mqtt.broker",
+            f"{broker} would carry the user name and password in the clear: write ssl://, or set mqtt.allow_plaintext_credentials",
+            ("mqtt.auth_method", "mqtt.allow_plaintext_credentials"),
+        )
+
+
+def _topics(settings: Settings) -> Iterator[Finding]:
+    mqtt, telemetry = settings.mqtt, settings.telemetry
+    patterns = {
+        "mqtt.ack_topic": mqtt.ack_topic,
+        "mqtt.command_topic": mqtt.command_topic,
+        "mqtt.response_topic": mqtt.response_topic,
+        "telemetry.state_topic": telemetry.state_topic,
+        "telemetry.response_topic": telemetry.response_topic,
+    }
+    plain = {
+        "mqtt.discovery_topic": mqtt.discovery_topic,
+        "mqtt.lwt_topic": mqtt.lwt_topic,
+        "telemetry.request_topic": telemetry.request_topic,
+    }
+    for key, topic in patterns.items():
+        if _malformed(topic) or topic.split("/").count("+") != 1 or topic.count("+") != 1:
+            yield Finding(key, f"expected a topic with one level '+' in the place of the vehicle id, got {shown(topic)}")
+    for key, topic in plain.items():
+        if _malformed(topic) or "+" in topic:
+            yield Finding(key, f"expected a topic without wildcards, got {shown(topic)}")
+    first: dict[str, str] = {}
+    for key, topic in (patterns | plain).items():
+        if topic in first:
+            yield Finding(key, f"the same topic as {first[topic]}: {shown(topic)}", (first[topic],))
+        first.setdefault(topic, key)
+
+
+def _malformed(topic: str) -> bool:
+    return not topic or "#" in topic or len(topic.encode("utf-8", "surrogatepass")) > _MAX_TOPIC_BYTES
+
+
+def _dispatch(settings: Settings) -> Iterator[Finding]:
+    unknown = [name for name in settings.dispatch.v1_signals if name not in set(Signal)]
+    if unknown:
+        yield Finding("dispatch.v1_signals", f"expected some of {', '.join(Signal)}, got {', '.join(map(shown, unknown))}")
+    soc = settings.dispatch.soc
+    if soc.safe_discharge_floor >= soc.soc_ceiling:
+        yield Finding(
+            "dispatch.soc.safe_discharge_floor",
+            f"expected less than dispatch.soc.soc_ceiling ({soc.soc_ceiling:g}), got {soc.safe_discharge_floor:g}",
+            ("dispatch.soc.soc_ceiling",),
+        )

@@ -1,0 +1,120 @@
+"""Load the configuration: file, environment and secret files merged, every problem found at once, the origin of every value kept."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from v2g_console.config.broker_url import parse_broker_url
+from v2g_console.config.checks import Finding, contradictions, doubts
+from v2g_console.config.file_checks import FileFindings, check_files
+from v2g_console.config.keys import KEYS, nearest
+from v2g_console.config.locate import find_config
+from v2g_console.config.origin import DEFAULT, Given, Origin, OriginKind
+from v2g_console.config.problems import ConfigError, ConfigMissingError, Problem
+from v2g_console.config.settings import Settings
+from v2g_console.config.typed import Typed, typed
+from v2g_console.config.values import Values, from_environment, from_file
+from v2g_console.config.yaml_file import read_yaml
+
+_KIND_ORDER: Final = (OriginKind.FILE, OriginKind.SECRET_FILE, OriginKind.ENVIRONMENT, OriginKind.IMPLIED, OriginKind.DEFAULT)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings that can be used. `origins` has every key path; secrets are read into `settings`; `files` are those that were read."""
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+    files: tuple[Path, ...]
+    warnings: tuple[Problem, ...]
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> LoadedSettings:
+    """Load `path`, or the file that `find_config` finds. Raises ConfigError with every problem, or ConfigMissingError."""
+    file = path if path is not None else find_config(environ)
+    from_variables = from_environment(environ)
+    try:
+        values = from_file(read_yaml(file))
+    except ConfigError as error:
+        raise ConfigError((*error.problems, *from_variables.problems)) from None
+    return _finished(_merged(values, from_variables), (file,))
+
+
+def load_without_file(environ: Mapping[str, str] = os.environ) -> LoadedSettings:
+    """The defaults with what the environment says. Raises ConfigError."""
+    return _finished(from_environment(environ), ())
+
+
+def load_for_client(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """What a command to a running engine needs (its socket, the exit code's limit), with defaults in place of all that is wrong elsewhere.
+
+    `stop` must work beside a half-edited or protected file, so secrets aren't read and only problems of the `socket` section count.
+    Raises ConfigError for those, or if `path` is given and can't be read.
+    """
+    values = Values()
+    try:
+        values = from_file(read_yaml(path if path is not None else find_config(environ)))
+    except (ConfigError, ConfigMissingError):
+        if path is not None:
+            raise
+    merged = _merged(values, from_environment(environ))
+    result = typed(merged.given)
+    in_socket = [problem for problem in (*merged.problems, *result.problems) if problem.key.partition(".")[0] == "socket"]
+    if in_socket:
+        raise ConfigError(in_socket)
+    return result.settings
+
+
+def _merged(lower: Values, upper: Values) -> Values:
+    """Both together; where both give a key, `upper` wins."""
+    return Values(lower.given | upper.given, lower.problems + upper.problems)
+
+
+def _finished(values: Values, files: tuple[Path, ...]) -> LoadedSettings:
+    result = typed(values.given)
+    found = check_files(result.settings.mqtt, values.given)
+    # What a misspelt key probably meant counts as broken too: its default may contradict the rest.
+    broken = result.broken.union(*((problem.key, nearest(problem.key) or "") for problem in values.problems))
+    rules = contradictions(result.settings, values.given.keys())
+    problems = [*values.problems, *result.problems, *found.problems, *_placed(rules, values.given, broken)]
+    if problems:
+        raise ConfigError(sorted(problems, key=_reading_order))
+    doubtful = _placed(doubts(result.settings, values.given.keys()), values.given, frozenset())
+    return _loaded(result, values.given, found, files, (*found.warnings, *doubtful))
+
+
+def _loaded(
+    result: Typed, given: Mapping[str, Given], found: FileFindings, files: tuple[Path, ...], warnings: Iterable[Problem]
+) -> LoadedSettings:
+    origins = {key: given[key].origin if key in given else DEFAULT for key in KEYS}
+    changes: dict[str, object] = {}
+    for key, (secret, origin) in found.secrets.items():
+        changes[key.removeprefix("mqtt.")] = secret
+        origins[key] = origin
+    mqtt = result.settings.mqtt
+    if parse_broker_url(mqtt.broker).tls and not mqtt.use_tls:
+        changes["use_tls"] = True
+        origins["mqtt.use_tls"] = Origin(OriginKind.IMPLIED, "mqtt.broker")
+    settings = result.settings.model_copy(update={"mqtt": mqtt.model_copy(update=changes)})
+    return LoadedSettings(settings, origins, (*files, *found.files), tuple(sorted(warnings, key=_reading_order)))
+
+
+def _placed(findings: Iterable[Finding], given: Mapping[str, Given], broken: frozenset[str]) -> list[Problem]:
+    """Findings with their place; one that rests on a value which is wrong by itself would only confuse and is left out."""
+    problems = []
+    for finding in findings:
+        keys = (finding.key, *finding.also)
+        if not broken.intersection(keys):
+            origin = next((given[key].origin for key in keys if key in given), None) or _first_below(finding.key, given)
+            problems.append(Problem(origin, finding.key, finding.message))
+    return problems
+
+
+def _first_below(section: str, given: Mapping[str, Given]) -> Origin:
+    return next((item.origin for key, item in given.items() if key.startswith(f"{section}.")), DEFAULT)
+
+
+def _reading_order(problem: Problem) -> tuple[int, int]:
+    return _KIND_ORDER.index(problem.origin.kind), problem.origin.line

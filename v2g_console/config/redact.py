@@ -1,0 +1,69 @@
+"""Known secrets masked wherever text leaves the program: logs, errors, crash reports."""
+
+import json
+import logging
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from v2g_console.config.explain import REDACTED, value_at
+from v2g_console.config.keys import KEYS, Kind
+from v2g_console.config.settings import Settings
+
+_SHORT: Final = 4
+_PLAIN_RECORD: Final = frozenset(vars(logging.makeLogRecord({})))
+
+
+def secrets_of(settings: Settings) -> tuple[str, ...]:
+    """The secrets in `settings`, without the empty ones."""
+    values = (value_at(settings, key.path) for key in KEYS.values() if key.kind is Kind.SECRET)
+    return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr) and value.get_secret_value())
+
+
+class Redactor:
+    """Masks secrets in text, also as they look in a URL, JSON or a Python literal. One of under four characters only as a whole word."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        spellings = {spelling for secret in secrets if secret for spelling in _spellings(secret)}
+        # Longest first: a secret that starts with another one must not leave its tail behind.
+        parts = [_pattern(spelling) for spelling in sorted(spellings, key=len, reverse=True)]
+        self._pattern = re.compile("|".join(parts)) if parts else None
+
+    def text(self, text: str) -> str:
+        """`text` with every secret replaced."""
+        return self._pattern.sub(REDACTED, text) if self._pattern else text
+
+
+class RedactingFilter(logging.Filter):
+    """Masks secrets in message, traceback and extra fields of log records. Put it on handlers: loggers don't filter for children."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
+        self._formatter = logging.Formatter()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change `record` in place; always keeps it."""
+        record.msg, record.args = self._redactor.text(record.getMessage()), None
+        if record.exc_info:
+            text = record.exc_text or self._formatter.formatException(record.exc_info)
+            record.exc_text, record.exc_info = self._redactor.text(text), None
+        if record.stack_info:
+            record.stack_info = self._redactor.text(record.stack_info)
+        for name in vars(record).keys() - _PLAIN_RECORD:
+            value = getattr(record, name)
+            if not isinstance(value, int | float | bool | None):
+                setattr(record, name, self._redactor.text(value if isinstance(value, str) else repr(value)))
+        return True
+
+
+def _spellings(secret: str) -> set[str]:
+    return {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+
+
+def _pattern(spelling: str) -> str:
+    escaped = re.escape(spelling)
+    return rf"(?<!\w){escaped}(?!\w)" if len(spelling) < _SHORT else escaped

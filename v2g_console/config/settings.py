@@ -1,0 +1,271 @@
+"""The settings as types: every key of the configuration file with its unit, range and default. Loading and errors: `config.load`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+Qos = Literal[0, 1, 2]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class AuthMethod(StrEnum):
+    """How the engine shows the broker who it is."""
+
+    NONE = "none"
+    USERNAME_PASSWORD = "username_password"  # noqa: S105 the name of a method
+    TLS = "tls"
+    BOTH = "both"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class QosSettings(_Section):
+    """MQTT quality of service by kind of message."""
+
+    command: Qos = 1
+    """of commands to vehicles"""
+    ack: Qos = 1
+    """of the subscription to acks, descriptions and telemetry"""
+
+
+class MqttSettings(_Section):
+    """The connection to the broker."""
+
+    broker: str = "tcp://127.0.0.1:1883"
+    """tcp:// or mqtt:// (port 1883), ssl:// or mqtts:// (port 8883)"""
+    client_id: Annotated[str, Field(min_length=1, max_length=64)] = "v2g-console"
+    """one per running engine: a second client with the same id throws the first off the broker"""
+    username: str = ""
+    """for auth_method username_password and both"""
+    password: SecretStr = SecretStr("")
+    """better: password_file, or V2G__MQTT__PASSWORD"""
+    password_file: Path | None = None
+    """file with the password in one line"""
+    auth_method: AuthMethod = AuthMethod.NONE
+    """how the broker knows us: none, username_password, tls (client certificate) or both"""
+    allow_plaintext_credentials: bool = False
+    """send a user name over plaintext to a broker that is not on this machine"""
+    use_tls: bool = False
+    """implied by ssl:// and mqtts://; with tcp:// and mqtt:// it is a contradiction"""
+    client_cert: Path | None = None
+    """PEM file, for auth_method tls and both"""
+    client_key: Path | None = None
+    """PEM file with the private key of client_cert"""
+    client_key_password: SecretStr = SecretStr("")
+    """passphrase of client_key; better: client_key_password_file"""
+    client_key_password_file: Path | None = None
+    """file with the passphrase in one line"""
+    ca_bundle: Path | None = None
+    """default: the system's certificate authorities"""
+    qos: QosSettings = QosSettings()
+    ack_topic: str = "vehicle/+/ack"
+    """where vehicles acknowledge; `+` stands for the vehicle id here and below"""
+    command_topic: str = "vehicle/+/command"
+    """where vehicles take commands"""
+    discovery_topic: str = "v2g/fleet/discovery"
+    """where the engine says hello"""
+    response_topic: str = "v2g/fleet/response/+"
+    """where vehicles describe themselves"""
+    lwt_topic: str = "v2g/lwt"
+    """status of the engine: `online`, and the last will"""
+    lwt_payload: str = "offline"
+    """published by the broker when the engine is gone"""
+    lwt_qos: Qos = 1
+    """quality of service of the status"""
+    lwt_retain: bool = True
+    """whether the broker keeps the status for who subscribes later"""
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    """auto: MQTT 5, falling back to 3.1.1 if the broker refuses it"""
+    keepalive_s: Annotated[int, Field(ge=1, le=3600)] = 5
+    """a dead connection is found within two of these"""
+    connect_timeout_s: Positive = 5.0
+    """longest wait for a connection, TLS and CONNACK together"""
+    max_retries: Annotated[int, Field(ge=0, le=100)] = 5
+    """publish attempts after the first, while the link is up"""
+    backoff_ms: Annotated[float, Field(gt=0, le=60_000)] = 200.0
+    """first pause before a reconnection or a repeated publish; doubles, with full jitter, up to 30 s"""
+    publish_window: Annotated[int, Field(ge=1, le=1000)] = 100
+    """publishes in flight at once: 20 to 100 on a LAN, rate times round trip on a WAN"""
+
+
+class WeightSettings(_Section):
+    """Weights of the smart allocator's features; relative to each other."""
+
+    soc: NonNegative = 0.35
+    """full batteries give, empty ones take"""
+    time: NonNegative = 0.15
+    """those that stay longest"""
+    priority: NonNegative = 0.10
+    """spare the drivers with priority"""
+    price: NonNegative = 0.0
+    """cheap energy first"""
+    wear: NonNegative = 0.10
+    """spare worn batteries"""
+    fairness: NonNegative = 0.15
+    """spare those that gave lately"""
+    availability: NonNegative = 0.15
+    """those that are likely to stay"""
+
+
+class SocSettings(_Section):
+    """State-of-charge rules, shares of 0..1."""
+
+    fcr_min: Ratio = 0.6
+    """FCR takes only vehicles at or above this"""
+    safe_discharge_floor: Ratio = 0.1
+    """no vehicle is discharged below this, whatever its own reserve"""
+    soc_ceiling: Ratio = 1.0
+    """no vehicle is charged above this or its own limit"""
+    default_min_soc: Ratio = 0.3
+    """minimum SoC at departure of vehicles that name none"""
+
+
+class DispatchSettings(_Section):
+    """How dispatches are decided, sent and released."""
+
+    ack_timeout_seconds: Positive = 5.0
+    """a vehicle that has not answered by then is silent"""
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    """commands sent again to a vehicle that stays silent, spread over ack_timeout_seconds"""
+    allocator: Literal["equal", "smart"] = "smart"
+    """who gets how much: equal shares, or by score"""
+    weights: WeightSettings = WeightSettings()
+    soc: SocSettings = SocSettings()
+    sustain_s: Positive = 900.0
+    """how long FCR and aFRR power must be sustainable"""
+    lease_s: Annotated[float, Field(ge=30.0)] = 900.0
+    """longest time a v2 vehicle keeps a setpoint without a renewal"""
+    settle_s: NonNegative = 10.0
+    """a baseline is measured this long after a confirmed release at the earliest"""
+    response_s: NonNegative = 3.0
+    """time a vehicle takes to follow a setpoint; telemetry is settled after it"""
+    release_ramp_s: NonNegative = 0.0
+    """a normal release is spread over this time, in random order"""
+    departure_margin_s: NonNegative = 600.0
+    """vehicles are charged for their departure this much early"""
+    charge_efficiency: Annotated[float, Field(gt=0.0, le=1.0)] = 0.94
+    """share of the charging power that reaches the battery"""
+    discharge_efficiency: Annotated[float, Field(gt=0.0, le=1.0)] = 0.94
+    """share of the battery's power that reaches the grid"""
+    arm_timeout_s: Positive = 10.0
+    """an armed plan lapses after this"""
+    max_power_kw: NonNegative = 0.0
+    """refuse a dispatch above this; 0: no limit"""
+    confirm_above_kw: NonNegative = 0.0
+    """the operator types the power above this; 0: never"""
+    min_ack_share: Ratio = 0.95
+    """exit code 4 below this share of the requested power"""
+    accept_partial: bool = True
+    """send a plan that can't meet the whole request"""
+    v1_max_kw: NonNegative = 0.0
+    """most power on vehicles without a lease (v1); 0: no limit"""
+    v1_signals: tuple[str, ...] = ("FCR", "aFRR_UP", "aFRR_DOWN", "MA", "NEBEF", "EcoWatt")
+    """signals that v1 vehicles may take part in"""
+    on_exit: Literal["release", "drain"] = "release"
+    """at SIGTERM or a closed terminal: release everything, or let active dispatches end first"""
+    drain_timeout_s: Positive = 3600.0
+    """on_exit drain: release what is still active after this"""
+
+
+class TelemetrySettings(_Section):
+    """How the fleet reports."""
+
+    mode: Literal["push", "pull", "hybrid"] = "push"
+    """push: vehicles report by themselves; pull: they are asked; hybrid: both"""
+    interval_s: Positive = 10.0
+    """expected interval of pushed telemetry, and the interval of polls; fresh up to 3, lost above 10"""
+    state_topic: str = "v2g/vehicle/state/+"
+    """where vehicles report"""
+    request_topic: str = "v2g/telemetry/request"
+    """where they are asked to"""
+    response_topic: str = "v2g/telemetry/response/+"
+    """where they answer"""
+    max_per_s: Annotated[int, Field(ge=10)] = 20_000
+    """telemetry messages taken in a second; what is above is shed and counted"""
+
+
+class FleetSettings(_Section):
+    """Who belongs to the fleet."""
+
+    discovery_interval_s: Positive = 300.0
+    """hello is said at every connect and this often"""
+    max_vehicles: Annotated[int, Field(ge=1, le=2_000_000)] = 200_000
+    """vehicles beyond are refused and counted"""
+
+
+class MetricsSettings(_Section):
+    """Prometheus metrics at http://host:port/metrics."""
+
+    enabled: bool = True
+    """whether to listen at all"""
+    host: str = "127.0.0.1"
+    """address to listen on"""
+    port: Port = 2112
+    """0: any free port, named in the log"""
+
+
+class PredictionSettings(_Section):
+    """Forecast of availability used in scoring."""
+
+    engine: Literal["none", "mock", "history"] = "history"
+    """history learns availability by hour of the week; mock is for tests"""
+    half_life_days: Positive = 28.0
+    """history: age at which an observation counts half"""
+
+
+class JournalSettings(_Section):
+    """The record of decisions."""
+
+    backend: Literal["memory"] = "memory"
+    """memory: lost at exit"""
+    max_entries: Annotated[int, Field(ge=1000)] = 100_000
+    """oldest entries go first"""
+
+
+class ConsoleSettings(_Section):
+    """The screen."""
+
+    name: str = "v2g"
+    """shown on every screen: the control point"""
+    theme: str = "grey-dark"
+    """name of a theme file"""
+    refresh_hz: Annotated[float, Field(ge=0.2, le=4.0)] = 2.0
+    """how often the screen takes a new picture"""
+    timezone: str = "UTC"
+    """added to UTC on schedules, such as Europe/Paris"""
+    read_only: bool = False
+    """look, but send nothing"""
+    low_bandwidth: bool = False
+    """at most one refresh a second, 16 colours, no animation"""
+    ascii: bool = False
+    """no box drawing and no arrows"""
+
+
+class SocketSettings(_Section):
+    """Where a running engine listens for `dispatch`, `stop`, `status` and `fleet`."""
+
+    enabled: bool = True
+    """whether to listen at all"""
+    path: Path | None = None
+    """default: v2g-console.sock in /run/v2g-console/ if writable, else in the run-time folder of the user"""
+
+
+class Settings(_Section):
+    """The whole configuration."""
+
+    mqtt: MqttSettings = MqttSettings()
+    dispatch: DispatchSettings = DispatchSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
+    fleet: FleetSettings = FleetSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    prediction: PredictionSettings = PredictionSettings()
+    journal: JournalSettings = JournalSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    socket: SocketSettings = SocketSettings()
