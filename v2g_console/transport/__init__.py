@@ -1,0 +1,1 @@
+"""Secure MQTT: the port, its aiomqtt adapter, TLS, topics, the wire codec, link health."""
