@@ -1,0 +1,76 @@
+"""Commands as messages. All times of a command derive from its first publish, so that a retry is byte-identical."""
+
+import math
+
+from v2g_console.domain.ids import command_id
+from v2g_console.engine.core import Core
+from v2g_console.engine.dispatch import Running
+from v2g_console.transport.codec import encode_command
+from v2g_console.transport.port import Outgoing
+from v2g_console.transport.wire import CommandV1, CommandV2
+
+GRACE_AFTER_END_MS = 30_000
+
+
+class CommandWriter:
+    """Writes the commands of one dispatch; holds what they have in common."""
+
+    def __init__(self, core: Core, running: Running) -> None:
+        dispatch = core.settings.dispatch
+        self._running = running
+        self._ids, self._protocol = core.fleet.ids, core.fleet.protocol
+        self._topic = core.topics.command
+        self._qos = core.settings.mqtt.qos.command
+        self._ack_timeout_s = dispatch.ack_timeout_seconds
+        self._ack_timeout_ms = int(dispatch.ack_timeout_seconds * 1000)
+        self._lease_ms = int(dispatch.lease_s * 1000)
+
+    def lease_end_ms(self, sent_ms: int) -> int:
+        """`valid_until` of a setpoint sent at `sent_ms`: at most one lease, and 30 s beyond the end of the dispatch."""
+        ends_ms = self._running.ends_ms
+        lease_end_ms = sent_ms + self._lease_ms
+        return lease_end_ms if ends_ms is None else min(lease_end_ms, ends_ms + GRACE_AFTER_END_MS)
+
+    def setpoint(self, position: int) -> Outgoing:
+        """The present setpoint of one vehicle, as first published at `sent_ms` of its row; a renewal asks for a later end."""
+        cells = self._running.cells
+        return self._message(
+            position,
+            cells.seq[position],
+            cells.setpoint_kw[position],
+            cells.sent_ms[position],
+            cells.renewal_until_ms[position] or cells.valid_until_ms[position],
+            release=False,
+        )
+
+    def release(self, position: int, *, seq: int, sent_ms: int) -> Outgoing:
+        """The release of one vehicle: v1 goes to `release_kw`; v2 forgets the setpoint and follows its driver's plan."""
+        power_kw = self._running.cells.release_kw[position]
+        return self._message(position, seq, power_kw, sent_ms, sent_ms + GRACE_AFTER_END_MS, release=True)
+
+    def _message(self, position: int, seq: int, power_kw: float, sent_ms: int, valid_until_ms: int, *, release: bool) -> Outgoing:
+        running = self._running
+        row = running.row_list[position]
+        vehicle_id = self._ids[row]
+        identity = command_id(running.dispatch_id, seq, position)
+        power_kw = round(power_kw, 3) + 0.0  # watts are enough, and -0.0 reads badly
+        command: CommandV1 | CommandV2
+        if self._protocol[row] >= 2:
+            command = CommandV2(
+                command_id=identity,
+                vehicle_id=vehicle_id,
+                power_kw=power_kw,
+                timestamp=sent_ms,
+                v=2,
+                dispatch_id=running.dispatch_id,
+                signal=running.signal.value,
+                seq=seq,
+                accept_until=sent_ms + self._ack_timeout_ms,
+                valid_until=valid_until_ms,
+                hold_s=math.ceil((valid_until_ms - sent_ms) / 1000),
+                fallback_kw=None,
+                release=release,
+            )
+        else:
+            command = CommandV1(identity, vehicle_id, power_kw, sent_ms)
+        return Outgoing(self._topic(vehicle_id), encode_command(command), self._qos, self._ack_timeout_s)

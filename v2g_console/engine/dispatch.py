@@ -1,0 +1,299 @@
+"""One dispatch: its state, its columns (a row a vehicle), and its counts, kept as states change."""
+
+import asyncio
+import secrets
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2g_console.contract.requests import DispatchFields, Origin
+from v2g_console.contract.snapshot import TracePoint
+from v2g_console.domain.reasons import Reason
+from v2g_console.domain.signal import PRODUCTS, Signal
+from v2g_console.domain.states import (
+    COMMAND_TRANSITIONS,
+    TERMINAL_DISPATCH_STATES,
+    CommandState,
+    DispatchState,
+    IllegalTransitionError,
+    next_dispatch_state,
+)
+
+F8 = NDArray[np.float64]
+Rows = NDArray[np.intp]
+_LEGAL = np.array([[to in COMMAND_TRANSITIONS[now] for to in CommandState] for now in CommandState])
+_LEGAL_PAIRS: tuple[tuple[bool, ...], ...] = tuple(tuple(row) for row in _LEGAL.tolist())
+_ANSWERED = (CommandState.ACKED, CommandState.LIMITED)
+
+
+HOLDING = frozenset({DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE})
+"""States in which setpoints are, or may be, in force."""
+
+
+class ReleaseState(IntEnum):
+    """How far the release of one vehicle is."""
+
+    NONE = 0
+    SENT = 1
+    CONFIRMED = 2
+    OWED = 3
+    NOT_NEEDED = 4  # nothing was ever published, or the vehicle was handed over
+
+
+# One line a column: name -> (dtype, value of a new row).
+_COLUMNS: dict[str, tuple[type, float]] = {
+    "rows": (np.intp, 0),  # of the fleet
+    "setpoint_kw": (np.float64, 0),  # absolute
+    "baseline_kw": (np.float64, 0),  # frozen
+    "score": (np.float64, 0),
+    "reason": (np.uint8, 0),
+    "command_state": (np.uint8, int(CommandState.PLANNED)),
+    "seq": (np.int64, 0),
+    "attempt": (np.uint8, 0),
+    "sent_at": (np.float64, np.nan),  # monotonic, first publish of the present command
+    "sent_ms": (np.int64, 0),
+    "retry_at": (np.float64, np.inf),  # monotonic
+    "acked_at": (np.float64, np.nan),  # monotonic
+    "applied_kw": (np.float64, np.nan),  # absolute, as acknowledged
+    "renewal_until_ms": (np.int64, 0),  # end of a lease that is asked for, but not acknowledged
+    "valid_until_ms": (np.int64, 0),  # end of the lease; 0: none (v1)
+    "out": (np.bool_, 0),  # a command may have reached the vehicle
+    "release_state": (np.uint8, int(ReleaseState.NONE)),
+    "release_kw": (np.float64, 0),
+    "release_sent_at": (np.float64, np.nan),
+    "release_sent_ms": (np.int64, 0),
+    "release_attempt": (np.uint8, 0),
+    "release_acked_at": (np.float64, np.nan),
+}
+
+
+# Columns that are also read and written one cell at a time, for each command and each ack: a memoryview costs a third of a numpy index.
+_CELLS = (
+    "command_state",
+    "seq",
+    "setpoint_kw",
+    "attempt",
+    "sent_at",
+    "sent_ms",
+    "retry_at",
+    "acked_at",
+    "applied_kw",
+    "valid_until_ms",
+    "renewal_until_ms",
+    "out",
+    "release_state",
+    "release_kw",
+    "release_sent_at",
+    "release_sent_ms",
+    "release_attempt",
+    "release_acked_at",
+)
+
+
+class Cells:
+    """The same memory as the columns, cell by cell; made anew when the columns grow, so never keep one."""
+
+    command_state: "memoryview[int]"
+    seq: "memoryview[int]"
+    setpoint_kw: "memoryview[float]"
+    attempt: "memoryview[int]"
+    sent_at: "memoryview[float]"
+    sent_ms: "memoryview[int]"
+    retry_at: "memoryview[float]"
+    acked_at: "memoryview[float]"
+    applied_kw: "memoryview[float]"
+    valid_until_ms: "memoryview[int]"
+    renewal_until_ms: "memoryview[int]"
+    out: "memoryview[bool]"
+    release_state: "memoryview[int]"
+    release_kw: "memoryview[float]"
+    release_sent_at: "memoryview[float]"
+    release_sent_ms: "memoryview[int]"
+    release_attempt: "memoryview[int]"
+    release_acked_at: "memoryview[float]"
+
+    def __init__(self, columns: "Running") -> None:
+        for name in _CELLS:
+            setattr(self, name, memoryview(getattr(columns, name)))
+
+
+class Running:
+    """A dispatch from operate to its end. Positions are row numbers of its columns; `rows` are the fleet's row numbers."""
+
+    rows: Rows
+    setpoint_kw: F8
+    baseline_kw: F8
+    score: F8
+    reason: NDArray[np.uint8]
+    command_state: NDArray[np.uint8]
+    seq: NDArray[np.int64]
+    attempt: NDArray[np.uint8]
+    sent_at: F8
+    sent_ms: NDArray[np.int64]
+    retry_at: F8
+    acked_at: F8
+    applied_kw: F8
+    valid_until_ms: NDArray[np.int64]
+    renewal_until_ms: NDArray[np.int64]
+    out: NDArray[np.bool_]
+    release_state: NDArray[np.uint8]
+    release_kw: F8
+    release_sent_at: F8
+    release_sent_ms: NDArray[np.int64]
+    release_attempt: NDArray[np.uint8]
+    release_acked_at: F8
+
+    def __init__(
+        self,
+        *,
+        signal: Signal,
+        request: DispatchFields,
+        origin: Origin,
+        target_kw: float,
+        allocator: str,
+        slot: int,
+        created_ms: int,
+    ) -> None:
+        self.dispatch_id = secrets.token_hex(16)  # 128 random bits: an ack can't be guessed
+        self.short_id = "#" + self.dispatch_id[:4]
+        self.signal = signal
+        self.product = PRODUCTS[signal]
+        self.request = request
+        self.origin = origin
+        self.target_kw = target_kw
+        self.allocator = allocator
+        self.slot = slot
+        self.duration_s = request.duration_s
+        self.created_ms = created_ms
+        self.state = DispatchState.ARMED
+        self.outcome: DispatchState | None = None  # fixed when releasing is asked for
+        self.outcome_reason = ""
+        self.started_at: float | None = None  # monotonic
+        self.ends_at: float | None = None
+        self.released_at: float | None = None  # monotonic, when releasing began
+        self.started_ms: int | None = None
+        self.ends_ms: int | None = None
+        self.ended_ms: int | None = None
+        self.changed = asyncio.Event()
+        self.trace: list[TracePoint] = []
+        self.left_out: dict[str, int] = {}
+        self.limits: tuple[tuple[str, float], ...] = ()
+        self.without_lease_kw = 0.0
+        self.delivered_kw: float | None = None  # fixed at the end
+        self.delivered_coverage = 0.0
+        self.acknowledged_at_end_kw: float | None = None
+        self.uncertain_at_end_kw = 0.0
+        self.late_acks = 0
+        self.reported: tuple[object, ...] = ()  # what the last progress event said
+        self.counts = [0] * len(CommandState)
+        self.release_counts = [0] * len(ReleaseState)
+        self.release_seq = 0
+        self.latest_seq = 0
+        self.row_list: list[int] = []
+        self.reason_text: dict[int, str] = {}
+        self.outdated: set[int] = set()  # vehicles that acknowledged an older command: the newest is sent to them again
+        self.sent_now: list[int] = []  # positions since the last `mirror`
+        self.answered_now: list[int] = []
+        self.confirmed_now: list[int] = []
+        self.add(np.zeros(0, np.intp), np.zeros(0), np.zeros(0), np.zeros(0))
+
+    def add(self, rows: Rows, setpoint_kw: F8, baseline_kw: F8, score: F8) -> Rows:
+        """Add vehicles (fleet rows, absolute setpoints and frozen baselines in kW); returns their positions."""
+        old_n, n = len(self), len(self) + len(rows)
+        for name, (dtype, value) in _COLUMNS.items():
+            column: NDArray[np.generic] = np.full(n, value, dtype)
+            if old_n:
+                column[:old_n] = getattr(self, name)
+            setattr(self, name, column)
+        self.cells = Cells(self)
+        self.row_list.extend(rows.tolist())
+        self.rows[old_n:], self.setpoint_kw[old_n:] = rows, setpoint_kw
+        self.baseline_kw[old_n:], self.score[old_n:] = baseline_kw, score
+        self.counts[CommandState.PLANNED] += len(rows)
+        self.release_counts[ReleaseState.NONE] += len(rows)
+        return np.arange(old_n, n)
+
+    def __len__(self) -> int:
+        return len(self.row_list)
+
+    @property
+    def over(self) -> bool:
+        """True once nothing more can happen."""
+        return self.state in TERMINAL_DISPATCH_STATES
+
+    @property
+    def sends(self) -> bool:
+        """True while new setpoints may go out."""
+        return self.outcome is None and self.state in HOLDING
+
+    @property
+    def pending(self) -> int:
+        """Commands whose answer is still to come."""
+        return self.counts[CommandState.PLANNED] + self.counts[CommandState.QUEUED] + self.counts[CommandState.PUBLISHED]
+
+    @property
+    def commanded(self) -> int:
+        """Vehicles to which a command may have gone out."""
+        return int(np.count_nonzero(self.out))
+
+    def move(self, wanted: DispatchState) -> None:
+        """Change the state by the table of `domain.states`."""
+        self.state = next_dispatch_state(self.state, wanted)
+        self.changed.set()
+
+    def set_command(self, position: int, wanted: int) -> None:
+        """Change one command's state by the table, and the counts with it."""
+        states = self.cells.command_state
+        now = states[position]
+        if not _LEGAL_PAIRS[now][wanted]:
+            raise IllegalTransitionError(f"command {CommandState(now).name} -> {CommandState(wanted).name}")
+        states[position] = wanted
+        self.counts[now] -= 1
+        self.counts[wanted] += 1
+
+    def set_commands(self, positions: Rows, wanted: CommandState) -> None:
+        """Change many commands' state by the table."""
+        states = self.command_state[positions]
+        if not _LEGAL[states, wanted].all():
+            bad = CommandState(int(states[~_LEGAL[states, wanted]][0]))
+            raise IllegalTransitionError(f"command {bad.name} -> {wanted.name}")
+        for state, count in zip(*np.unique(states, return_counts=True), strict=True):
+            self.counts[state] -= int(count)
+        self.command_state[positions] = wanted
+        self.counts[wanted] += len(positions)
+
+    def new_commands(self, positions: Rows, seq: int) -> None:
+        """Start new commands on rows whose former command is over or replaced by this one; the setpoints are set by the caller."""
+        states = self.command_state[positions]
+        for state, count in zip(*np.unique(states, return_counts=True), strict=True):
+            self.counts[state] -= int(count)
+        self.command_state[positions] = CommandState.PLANNED
+        self.counts[CommandState.PLANNED] += len(positions)
+        self.seq[positions] = seq
+        self.attempt[positions] = 0
+        self.sent_at[positions] = np.nan
+        self.acked_at[positions] = np.nan
+        self.retry_at[positions] = np.inf
+        self.renewal_until_ms[positions] = 0
+        self.reason[positions] = Reason.NONE
+        self.latest_seq = seq
+
+    def set_release(self, position: int, wanted: int) -> None:
+        """Change one vehicle's release state and the counts with it."""
+        states = self.cells.release_state
+        self.release_counts[states[position]] -= 1
+        states[position] = wanted
+        self.release_counts[wanted] += 1
+
+    def answered(self) -> NDArray[np.bool_]:
+        """Rows whose vehicle acknowledged a setpoint that is in force."""
+        return np.isin(self.command_state, _ANSWERED)
+
+    def end(self, outcome: DispatchState, reason: str) -> bool:
+        """Ask for the end; the first outcome stands. True if this call decided it."""
+        if self.outcome is not None or self.over:
+            return False
+        self.outcome, self.outcome_reason = outcome, reason
+        self.changed.set()
+        return True

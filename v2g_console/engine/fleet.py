@@ -1,0 +1,343 @@
+"""The fleet as columns: who is there, what was measured, who owns whom, and each frozen baseline. Only the engine writes it."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2g_console.domain.ids import is_vehicle_id
+from v2g_console.domain.reasons import Reason
+from v2g_console.domain.vehicle import Baseline, Quality, VehicleColumns
+from v2g_console.transport.wire import Description, Telemetry
+
+Rows = NDArray[np.intp]
+CHARGING_BELOW_KW = -0.1
+CLOCK_SKEW_S = 5.0
+_FIRST_CAPACITY = 256
+
+# One line a column: name -> (dtype, value of a new row).
+_COLUMNS: dict[str, tuple[type, float]] = {
+    "described": (np.bool_, 0),
+    "described_at": (np.float64, -np.inf),  # monotonic
+    "is_v2g": (np.bool_, 0),
+    "consent": (np.bool_, 1),
+    "available": (np.bool_, 1),
+    "priority": (np.bool_, 0),
+    "says_charging": (np.int8, -1),  # of the description: -1 unknown
+    "soc": (np.float64, np.nan),
+    "soc_at": (np.float64, -np.inf),  # monotonic
+    "power_kw": (np.float64, np.nan),
+    "measured_at": (np.float64, -np.inf),  # monotonic, of the last telemetry
+    "seen_at": (np.float64, -np.inf),  # monotonic, any sign of life
+    "seen_ms": (np.int64, 0),
+    "clock_offset_s": (np.float64, np.nan),
+    "battery_kwh": (np.float64, 0),
+    "degradation": (np.float64, 0),
+    "max_charge_kw": (np.float64, 0),
+    "max_discharge_kw": (np.float64, 0),
+    "min_charge_kw": (np.float64, 0),
+    "min_discharge_kw": (np.float64, 0),
+    "min_soc": (np.float64, 0),
+    "reserve_soc": (np.float64, 0),
+    "charge_limit_soc": (np.float64, 1),
+    "departure_utc_s": (np.float64, np.inf),
+    "site": (np.int32, -1),
+    "segment": (np.int32, -1),
+    "fleet": (np.int32, -1),
+    "availability_prob": (np.float64, 1),
+    "participation": (np.float64, 0),
+    "protocol": (np.uint8, 1),
+    "quality": (np.uint8, int(Quality.UNKNOWN)),
+    "owner": (np.int32, -1),  # slot of the owning dispatch
+    "baseline_kw": (np.float64, np.nan),  # frozen; NaN: none
+    "baseline_kind": (np.uint8, int(Baseline.MISSING)),
+    "released_at": (np.float64, -np.inf),  # monotonic, last confirmed release
+    "setpoint_kw": (np.float64, np.nan),  # last one published and not released
+    "owed": (np.bool_, 0),
+    "state": (np.uint8, 0),  # index into contract FLEET_STATE_NAMES while owned or owed
+    "reason": (np.uint8, 0),
+    "commands": (np.int32, 0),
+    "acks": (np.int32, 0),
+    "rejects": (np.int32, 0),
+    "timeouts": (np.int32, 0),
+}
+
+
+@dataclass(slots=True)
+class NameTable:
+    """Names (sites, segments, fleets) and their small integers. Refuses names that are no identifiers."""
+
+    names: list[str] = field(default_factory=list)
+    index: dict[str, int] = field(default_factory=dict)
+
+    def code(self, name: str) -> int:
+        """The integer of `name`, made if new; -1 for an empty or unusable name."""
+        known = self.index.get(name)
+        if known is not None:
+            return known
+        if not is_vehicle_id(name) or len(self.names) >= 100_000:
+            return -1
+        self.index[name] = len(self.names)
+        self.names.append(name)
+        return self.index[name]
+
+    def name(self, code: int) -> str:
+        """The name of a code; "" for -1."""
+        return self.names[code] if code >= 0 else ""
+
+
+class Fleet:
+    """Columns over all vehicles ever seen, with `row_of` from id to row. Rows are never removed or reused."""
+
+    described: NDArray[np.bool_]
+    described_at: NDArray[np.float64]
+    is_v2g: NDArray[np.bool_]
+    consent: NDArray[np.bool_]
+    available: NDArray[np.bool_]
+    priority: NDArray[np.bool_]
+    says_charging: NDArray[np.int8]
+    soc: NDArray[np.float64]
+    soc_at: NDArray[np.float64]
+    power_kw: NDArray[np.float64]
+    measured_at: NDArray[np.float64]
+    seen_at: NDArray[np.float64]
+    seen_ms: NDArray[np.int64]
+    clock_offset_s: NDArray[np.float64]
+    battery_kwh: NDArray[np.float64]
+    degradation: NDArray[np.float64]
+    max_charge_kw: NDArray[np.float64]
+    max_discharge_kw: NDArray[np.float64]
+    min_charge_kw: NDArray[np.float64]
+    min_discharge_kw: NDArray[np.float64]
+    min_soc: NDArray[np.float64]
+    reserve_soc: NDArray[np.float64]
+    charge_limit_soc: NDArray[np.float64]
+    departure_utc_s: NDArray[np.float64]
+    site: NDArray[np.int32]
+    segment: NDArray[np.int32]
+    fleet: NDArray[np.int32]
+    availability_prob: NDArray[np.float64]
+    participation: NDArray[np.float64]
+    protocol: NDArray[np.uint8]
+    quality: NDArray[np.uint8]
+    owner: NDArray[np.int32]
+    baseline_kw: NDArray[np.float64]
+    baseline_kind: NDArray[np.uint8]
+    released_at: NDArray[np.float64]
+    setpoint_kw: NDArray[np.float64]
+    owed: NDArray[np.bool_]
+    state: NDArray[np.uint8]
+    reason: NDArray[np.uint8]
+    commands: NDArray[np.int32]
+    acks: NDArray[np.int32]
+    rejects: NDArray[np.int32]
+    timeouts: NDArray[np.int32]
+
+    def __init__(self, *, max_vehicles: int, default_min_soc: float, interval_s: float) -> None:
+        self.ids: list[str] = []
+        self.row_of: dict[str, int] = {}
+        self.sites, self.segments, self.fleets = NameTable(), NameTable(), NameTable()
+        self.refused_new = 0  # vehicles above max_vehicles
+        self.revision = 0
+        self.layout_revision = 0
+        self._max_vehicles = max_vehicles
+        self._default_min_soc = default_min_soc
+        self._interval_s = interval_s
+        self._capacity = _FIRST_CAPACITY
+        for name, (dtype, value) in _COLUMNS.items():
+            setattr(self, name, np.full(self._capacity, value, dtype))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def row(self, vehicle_id: str) -> int:
+        """The row of a vehicle, made if it is new; -1 if the fleet is full."""
+        known = self.row_of.get(vehicle_id)
+        if known is not None:
+            return known
+        if len(self.ids) >= self._max_vehicles:
+            self.refused_new += 1
+            return -1
+        row = len(self.ids)
+        if row == self._capacity:
+            self._grow()
+        self.ids.append(vehicle_id)
+        self.row_of[vehicle_id] = row
+        self.min_soc[row] = self._default_min_soc
+        self.layout_revision += 1
+        return row
+
+    def _grow(self) -> None:
+        self._capacity *= 2
+        for name, (dtype, value) in _COLUMNS.items():
+            old = getattr(self, name)
+            new: NDArray[np.generic] = np.full(self._capacity, value, dtype)
+            new[: len(old)] = old
+            setattr(self, name, new)
+
+    def describe(self, row: int, told: Description, monotonic: float, utc_s: float) -> bool:
+        """Take a vehicle's own description; True if it is the first."""
+        first = not self.described[row]
+        self.described[row] = True
+        self.described_at[row] = monotonic
+        self.is_v2g[row] = told.is_v2g
+        self.consent[row] = told.consent
+        self.priority[row] = told.priority
+        self.battery_kwh[row] = told.battery_kwh
+        self.degradation[row] = told.degradation
+        self.max_charge_kw[row] = told.max_charge_kw
+        self.max_discharge_kw[row] = told.max_discharge_kw
+        self.min_charge_kw[row] = told.min_charge_kw
+        self.min_discharge_kw[row] = told.min_discharge_kw
+        self.min_soc[row] = self._default_min_soc if told.min_soc is None else told.min_soc
+        self.reserve_soc[row] = told.reserve_soc
+        self.charge_limit_soc[row] = told.charge_limit_soc
+        self.departure_utc_s[row] = np.inf if told.departure_s is None else told.departure_s
+        self.availability_prob[row] = told.availability_prob
+        self.protocol[row] = told.protocol
+        self.site[row] = self.sites.code(told.site)
+        self.segment[row] = self.segments.code(told.segment)
+        self.fleet[row] = self.fleets.code(told.fleet)
+        self.says_charging[row] = -1 if not told.charging else 1  # false means unknown as well
+        if told.available is not None and self.measured_at[row] < monotonic - self._interval_s:
+            self.available[row] = told.available
+        if told.soc is not None and self.soc_at[row] < monotonic - self._interval_s:
+            self.soc[row] = told.soc
+            self.soc_at[row] = monotonic
+        self._alive(row, monotonic, utc_s)
+        return first
+
+    def measure(self, row: int, told: Telemetry, monotonic: float, utc_s: float) -> bool:
+        """Take one telemetry message; True if it is the first of this vehicle. Its time is never later than its receipt."""
+        first = self.measured_at[row] == -np.inf
+        age_s = 0.0
+        if told.ts_s is not None:
+            age_s = max(0.0, utc_s - told.ts_s)
+            self.clock_offset_s[row] = told.ts_s - utc_s
+        at = monotonic - age_s
+        if at < self.measured_at[row]:
+            self._alive(row, monotonic, utc_s)
+            return False
+        self.soc[row] = told.soc
+        self.soc_at[row] = at
+        self.power_kw[row] = told.power_kw
+        self.measured_at[row] = at
+        if told.available is not None:
+            self.available[row] = told.available
+        self.quality[row] = Quality.FRESH if age_s <= 3 * self._interval_s else Quality.STALE
+        self._alive(row, monotonic, utc_s)
+        return bool(first)
+
+    def _alive(self, row: int, monotonic: float, utc_s: float) -> None:
+        self.seen_at[row] = monotonic
+        self.seen_ms[row] = int(utc_s * 1000)
+        self.revision += 1
+
+    def age(self, monotonic: float) -> None:
+        """Set every vehicle's quality by the age of its last telemetry: fresh up to 3 intervals, stale above, lost above 10."""
+        n = len(self)
+        age_s = monotonic - self.measured_at[:n]
+        silent_s = monotonic - self.seen_at[:n]
+        quality = np.full(n, Quality.LOST, np.uint8)
+        quality[age_s <= 10 * self._interval_s] = Quality.STALE
+        quality[age_s <= 3 * self._interval_s] = Quality.FRESH
+        never = np.isinf(age_s)
+        quality[never & (silent_s <= 10 * self._interval_s)] = Quality.UNKNOWN
+        if not np.array_equal(quality, self.quality[:n]):
+            self.quality[:n] = quality
+            self.revision += 1
+
+    def baselines(self, monotonic: float, settle_s: float) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """`(baseline_kw, Baseline kind)` of every vehicle, as it would be frozen now (`domain.md`, Ownership and baseline).
+
+        Owned vehicles, and those whose release is not confirmed, keep their frozen value; measured power of theirs is never a baseline.
+        """
+        n = len(self)
+        power = self.power_kw[:n]
+        measured = (self.quality[:n] == Quality.FRESH) & ~np.isnan(power) & (self.measured_at[:n] > self.released_at[:n] + settle_s)
+        frozen = ~np.isnan(self.baseline_kw[:n])
+        keep = frozen & ((self.owner[:n] >= 0) | self.owed[:n] | ~measured)
+        known = np.isfinite(self.measured_at[:n])
+        charging = np.where(known, power < CHARGING_BELOW_KW, True)  # nothing known of its charging counts as charging
+        kind = np.where(charging, Baseline.MISSING, Baseline.ASSUMED).astype(np.uint8)
+        kind[measured] = Baseline.MEASURED
+        kind[keep] = Baseline.FROZEN
+        value = np.where(charging, np.nan, 0.0)
+        value[measured] = power[measured]
+        value[keep] = self.baseline_kw[:n][keep]
+        return value, kind
+
+    def columns(self, monotonic: float, utc_s: float, *, settle_s: float, efficiency: float) -> VehicleColumns:
+        """The whole fleet as a plan sees it, SoC carried forward to now. Arrays are copies."""
+        n = len(self)
+        baseline_kw, kind = self.baselines(monotonic, settle_s)
+        return VehicleColumns(
+            is_v2g=self.is_v2g[:n].copy(),
+            consent=self.consent[:n].copy(),
+            available=self.available[:n] & self.described[:n],
+            priority=self.priority[:n].copy(),
+            quality=self.quality[:n].copy(),
+            soc=self.soc_now(monotonic, efficiency),
+            battery_kwh=self.battery_kwh[:n].copy(),
+            degradation=self.degradation[:n].copy(),
+            max_charge_kw=self.max_charge_kw[:n].copy(),
+            max_discharge_kw=self.max_discharge_kw[:n].copy(),
+            min_charge_kw=self.min_charge_kw[:n].copy(),
+            min_discharge_kw=self.min_discharge_kw[:n].copy(),
+            min_soc=self.min_soc[:n].copy(),
+            reserve_soc=self.reserve_soc[:n].copy(),
+            charge_limit_soc=self.charge_limit_soc[:n].copy(),
+            departure_s=self.departure_utc_s[:n] - utc_s,
+            baseline_kw=baseline_kw,
+            baseline_kind=kind,
+            site=self.site[:n].copy(),
+            segment=self.segment[:n].copy(),
+            availability_prob=self.availability_prob[:n].copy(),
+            participation=self.participation[:n].copy(),
+            site_import_share_kw=np.full(n, np.inf),
+        )
+
+    def soc_now(self, monotonic: float, efficiency: float) -> NDArray[np.float64]:
+        """SoC carried forward from its time stamp with the measured power; NaN where unknown."""
+        n = len(self)
+        hours = np.clip(monotonic - self.soc_at[:n], 0.0, 3600.0) / 3600.0
+        power = np.nan_to_num(self.power_kw[:n])
+        moved_kwh = np.where(power < 0, -power * efficiency, -power / efficiency) * hours
+        capacity = np.maximum(self.battery_kwh[:n] * (1 - self.degradation[:n]), 1e-9)
+        known = self.battery_kwh[:n] > 0
+        return np.where(known, np.clip(self.soc[:n] + moved_kwh / capacity, 0.0, 1.0), self.soc[:n])
+
+    def take(self, rows: Rows, slot: int, baseline_kw: NDArray[np.float64], kind: NDArray[np.uint8]) -> None:
+        """Make a dispatch the owner of `rows` and freeze their baselines."""
+        self.owner[rows] = slot
+        self.baseline_kw[rows] = baseline_kw
+        self.baseline_kind[rows] = kind
+        self.revision += 1
+
+    def free(self, rows: Rows | int, monotonic: float) -> None:
+        """Releases are confirmed: the vehicles are free, their setpoints forgotten; baselines stay until new ones can be measured."""
+        self.owner[rows] = -1
+        self.owed[rows] = False
+        self.setpoint_kw[rows] = np.nan
+        self.released_at[rows] = monotonic
+        self.revision += 1
+
+    def owe(self, row: int) -> None:
+        """A release could not be confirmed in time: the dispatch lets go, the engine still owes it."""
+        self.owner[row] = -1
+        self.owed[row] = True
+        self.revision += 1
+
+    def skewed(self) -> NDArray[np.bool_]:
+        """Vehicles whose clock is off by more than 5 s (telemetry stamps are whole seconds)."""
+        offset = self.clock_offset_s[: len(self)]
+        return np.abs(np.nan_to_num(offset)) > CLOCK_SKEW_S
+
+    def usable_reason(self, own_slot: int | None = None) -> NDArray[np.uint8]:
+        """What the engine itself knows against a vehicle: owned by another dispatch than `own_slot`, or its last release is still owed."""
+        n = len(self)
+        reason = np.zeros(n, np.uint8)
+        reason[self.owed[:n]] = Reason.BLOCKED
+        owner = self.owner[:n]
+        reason[(owner >= 0) & (owner != (-1 if own_slot is None else own_slot))] = Reason.IN_USE
+        return reason

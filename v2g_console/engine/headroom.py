@@ -1,0 +1,81 @@
+"""The fleet's headroom for the overview: what could be regulated for a quarter of an hour, and what of it is 90 % sure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2g_console.contract.snapshot import FleetSummary
+from v2g_console.domain.capability import capability
+from v2g_console.domain.vehicle import Quality
+from v2g_console.engine.core import Core
+
+SUSTAINED_S = 900.0
+_Z90 = 1.2816  # standard normal quantile: 90 % of outcomes lie above mean - 1.2816 sigma
+
+
+@dataclass(slots=True)
+class HeadroomColumns:
+    """Per vehicle, kW, length n at the time it was computed."""
+
+    up_kw: NDArray[np.float32]
+    down_kw: NDArray[np.float32]
+
+
+class Headroom:
+    """Recomputed on demand, at most once a second by its caller."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self.columns = HeadroomColumns(np.zeros(0, np.float32), np.zeros(0, np.float32))
+        self.revision = 0
+        self.summary = FleetSummary()
+
+    def compute(self, owed: int) -> FleetSummary:
+        """The fleet in numbers, now."""
+        core, fleet = self._core, self._core.fleet
+        n = len(fleet)
+        columns = fleet.columns(
+            core.clock.monotonic(), core.clock.utc(), settle_s=core.settings.dispatch.settle_s, efficiency=core.rules.charge_efficiency
+        )
+        can = capability(columns, SUSTAINED_S, core.rules)
+        counted = columns.available & (columns.quality == Quality.FRESH)
+        up_kw = np.where(counted, np.nan_to_num(can.up_kw), 0.0)
+        down_kw = np.where(counted, np.nan_to_num(can.down_kw), 0.0)
+        before, now = self.columns, HeadroomColumns(up_kw.astype(np.float32), down_kw.astype(np.float32))
+        if not (np.array_equal(before.up_kw, now.up_kw) and np.array_equal(before.down_kw, now.down_kw)):
+            self.columns = now
+            self.revision += 1
+        free = fleet.owner[:n] < 0
+        likely = core.prediction.availability(n, core.clock.utc(), SUSTAINED_S)
+        quality, described = columns.quality, fleet.described[:n]
+        fresh = quality == Quality.FRESH
+        soc = columns.soc[fresh & ~np.isnan(columns.soc)]
+        self.summary = FleetSummary(
+            vehicles=n,
+            available=int(np.count_nonzero(columns.available)),
+            dispatched=int(np.count_nonzero(~free)),
+            fresh=int(np.count_nonzero(fresh)),
+            stale=int(np.count_nonzero(quality == Quality.STALE)),
+            lost=int(np.count_nonzero(quality == Quality.LOST)),
+            undescribed=int(np.count_nonzero(~described)),
+            v2g=int(np.count_nonzero(columns.is_v2g)),
+            owed=owed,
+            up_kw=float(np.sum(up_kw[free])),
+            down_kw=float(np.sum(down_kw[free])),
+            up_p90_kw=_p90(up_kw[free], likely[free]),
+            down_p90_kw=_p90(down_kw[free], likely[free]),
+            net_kw=float(np.nansum(fleet.power_kw[:n][fresh])),
+            soc_median=float(np.median(soc)) if len(soc) else None,
+            soc_histogram=tuple(int(count) for count in np.histogram(soc, 10, (0.0, 1.0))[0]),
+            excluded_from_sums=int(np.count_nonzero(~fresh)),
+            undescribed_refused=fleet.refused_new,
+        )
+        return self.summary
+
+
+def _p90(power_kw: NDArray[np.float64], likely: NDArray[np.float64]) -> float:
+    """The sum that 90 % of outcomes reach, each vehicle being there with its probability, independently (normal approximation)."""
+    mean = float(np.sum(power_kw * likely))
+    sigma = float(np.sqrt(np.sum(power_kw**2 * likely * (1 - likely))))
+    return max(0.0, mean - _Z90 * sigma)

@@ -1,0 +1,194 @@
+"""The life of one dispatch, as a task: send, wait for the answers, hold, release, end."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+
+import numpy as np
+
+from v2g_console.contract.requests import DispatchFields, Origin
+from v2g_console.domain.reasons import Reason
+from v2g_console.domain.states import CommandState, DispatchState
+from v2g_console.engine.clock import parse_rfc3339
+from v2g_console.engine.core import Core
+from v2g_console.engine.dispatch import Running
+from v2g_console.engine.owed import Owed
+from v2g_console.engine.planning import Decision, RefusalError, decide
+from v2g_console.engine.release import release_all
+from v2g_console.engine.report import report, report_planned
+from v2g_console.engine.rounds import send_round
+from v2g_console.engine.totals import freeze_totals, latencies_ms
+from v2g_console.journal.port import JournalError
+
+log = logging.getLogger(__name__)
+
+SHORTFALL_KW = 1e-6
+
+
+def begin(core: Core, decision: Decision, fields: DispatchFields, origin: Origin) -> Running:
+    """Make a dispatch of a decision. It owns its vehicles from here on (at its start, if that is later)."""
+    running = Running(
+        signal=decision.signal,
+        request=fields,
+        origin=origin,
+        target_kw=decision.target_kw,
+        allocator=decision.allocator,
+        slot=core.free_slot(),
+        created_ms=core.utc_ms(),
+    )
+    core.running[running.dispatch_id] = running
+    core.dispatches_begun += 1
+    if decision.start_utc_s is None or decision.start_utc_s <= core.clock.utc():
+        own(core, running, decision)
+    return running
+
+
+def own(core: Core, running: Running, decision: Decision) -> None:
+    """Take the vehicles of a decision: owner, frozen baseline, columns; the end is fixed from here."""
+    rows = decision.rows
+    vehicles, allocation = decision.vehicles, decision.allocation
+    core.fleet.take(rows, running.slot, vehicles.baseline_kw[rows], vehicles.baseline_kind[rows])
+    core.fleet.reason[: len(vehicles)] = decision.reason
+    running.add(rows, allocation.setpoint_kw[rows], vehicles.baseline_kw[rows], allocation.score[rows])
+    running.limits = tuple((reason.name, kw) for reason, kw in allocation.limits)
+    running.left_out = left_out(decision)
+    running.without_lease_kw = float(np.sum(np.abs(allocation.regulation_kw[rows][core.fleet.protocol[rows] < 2])))
+    running.started_at = core.clock.monotonic()
+    running.ends_at = running.started_at + running.duration_s
+    running.started_ms = core.utc_ms()
+    running.ends_ms = running.started_ms + int(running.duration_s * 1000)
+
+
+def left_out(decision: Decision) -> dict[str, int]:
+    """Vehicles that do not take part, by reason name, most first."""
+    codes, counts = np.unique(decision.reason[~decision.used], return_counts=True)
+    pairs = sorted(zip(codes, counts, strict=True), key=lambda pair: -pair[1])
+    return {Reason(int(code)).name: int(count) for code, count in pairs if code}
+
+
+async def live(core: Core, running: Running, owed: Owed, randomness: random.Random) -> None:
+    """Run a dispatch to its end. Whatever breaks inside, its vehicles are released and its end is reported."""
+    try:
+        await _run(core, running, owed, randomness)
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("dispatch %s broke off", running.dispatch_id, extra={"dispatch_id": running.dispatch_id})
+        running.end(DispatchState.FAILED, "internal error, see the log")
+        await _release(core, running, owed, randomness)
+    finally:
+        core.running.pop(running.dispatch_id, None)
+        core.keep(running)
+
+
+async def _run(core: Core, running: Running, owed: Owed, randomness: random.Random) -> None:
+    if not await _start(core, running):
+        return
+    report_planned(core, running)
+    running.move(DispatchState.SENDING)
+    report(core, running)
+    try:
+        await send_round(core, running, np.arange(len(running)), "send")
+    except JournalError as error:
+        running.end(DispatchState.FAILED, f"the journal did not take the round: {error}")
+    if not running.out.any() and running.outcome in (None, DispatchState.FAILED):
+        running.end(DispatchState.FAILED, "no command could be published")
+        core.fleet.owner[running.rows] = -1
+        core.fleet.revision += 1
+        running.move(DispatchState.FAILED)
+        _end(core, running)
+        return
+    if running.outcome is None:
+        running.move(DispatchState.AWAITING_ACKS)
+        report(core, running)
+        await _until(core, running, lambda: not running.pending)
+    if running.outcome is None:
+        running.move(DispatchState.ACTIVE)
+        report(core, running)
+        await _until(core, running, lambda: False)
+    running.end(DispatchState.COMPLETED, "")
+    await _release(core, running, owed, randomness)
+
+
+async def _start(core: Core, running: Running) -> bool:
+    """Wait for a later start and decide anew then; False if the dispatch ended instead."""
+    while not len(running):
+        start_s = _start_in_s(core, running)
+        if running.outcome is None and start_s > 0:
+            running.changed.clear()
+            await running.changed.wait()
+            continue
+        if running.outcome is not None:
+            running.move(DispatchState.CANCELLED)
+            _end(core, running)
+            return False
+        try:
+            decision = decide(core, running.request)
+        except RefusalError as error:
+            running.outcome_reason = error.message
+            running.move(DispatchState.EXPIRED)
+            _end(core, running)
+            return False
+        missing = _missing(core, running, decision)
+        if missing:
+            running.outcome_reason = missing
+            running.move(DispatchState.EXPIRED)
+            _end(core, running)
+            return False
+        own(core, running, decision)
+    return True
+
+
+def _missing(core: Core, running: Running, decision: Decision) -> str:
+    """Why a dispatch can't start now as it was asked for; empty if it can."""
+    if core.stop.stopped:
+        return "stopped"
+    if not decision.used.any():
+        return "no vehicle could take part at its start"
+    if not accepts_partial(core, running.request) and decision.allocation.shortfall_kw > SHORTFALL_KW:
+        return f"{decision.allocation.shortfall_kw:.1f} kW could not be met at its start"
+    return ""
+
+
+def accepts_partial(core: Core, fields: DispatchFields) -> bool:
+    """True if a plan that can't meet the whole request may be sent."""
+    return core.settings.dispatch.accept_partial if fields.accept_partial is None else fields.accept_partial
+
+
+def _start_in_s(core: Core, running: Running) -> float:
+    return parse_rfc3339(running.request.start_at) - core.clock.utc() if running.request.start_at else 0.0
+
+
+async def _until(core: Core, running: Running, done: Callable[[], bool]) -> None:
+    """Wait until `done`, the end of the dispatch, or an outcome asked for. The ticker wakes us every 50 ms."""
+    while running.outcome is None and not done():
+        if running.ends_at is not None and core.clock.monotonic() >= running.ends_at:
+            running.end(DispatchState.COMPLETED, "")
+            return
+        running.changed.clear()
+        await running.changed.wait()
+
+
+async def _release(core: Core, running: Running, owed: Owed, randomness: random.Random) -> None:
+    if running.over:
+        return
+    if running.state in (DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE):
+        now = core.clock.monotonic()
+        freeze_totals(core, running, now)
+        running.released_at = now
+        running.move(DispatchState.RELEASING)
+        report(core, running)
+        core.metrics.observe_latencies(running.signal.value, latencies_ms(running) / 1000.0)
+    ramp_s = core.settings.dispatch.release_ramp_s if running.outcome is DispatchState.COMPLETED else 0.0
+    await release_all(core, running, owed, ramp_s=ramp_s, randomness=randomness)
+    assert running.outcome is not None
+    running.move(running.outcome)
+    _end(core, running)
+
+
+def _end(core: Core, running: Running) -> None:
+    running.ended_ms = core.utc_ms()
+    answered = running.counts[CommandState.ACKED] + running.counts[CommandState.LIMITED]
+    core.metrics.dispatch_ended(running.signal.value, running.state.value, len(running), answered)
+    report(core, running)

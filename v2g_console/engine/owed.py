@@ -1,0 +1,130 @@
+"""The engine-wide list of releases that no vehicle confirmed: sent again at each sign of life, with an alarm, until they are."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from v2g_console.domain.ids import split_command_id
+from v2g_console.engine.commands import CommandWriter
+from v2g_console.engine.core import FLEET_STATE, Core
+from v2g_console.engine.dispatch import Running
+from v2g_console.transport.port import Outgoing
+
+_FIRST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 300.0
+MATCH_KW = 0.3
+MATCH_SHARE = 0.05
+
+
+@dataclass(slots=True)
+class OwedRelease:
+    """One release that is still owed. `lease_ends_ms`: a v2 vehicle forgets the setpoint by itself then (0: never, v1)."""
+
+    running: Running
+    position: int
+    sent_at: float
+    next_at: float
+    pause_s: float
+    lease_ends_ms: int
+
+
+class Owed:
+    """Owed releases by fleet row."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._by_row: dict[int, OwedRelease] = {}
+        self._by_place: dict[tuple[str, int], int] = {}  # dispatch id and position: what every release of it is known by
+        self._alive: set[int] = set()
+        self._sending: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._by_row)
+
+    def add(self, running: Running, position: int) -> None:
+        """A dispatch ends without this vehicle's confirmation."""
+        row = running.row_list[position]
+        self.forget(row)
+        now = self._core.clock.monotonic()
+        v2 = self._core.fleet.protocol[row] >= 2
+        # A renewal that was never answered may have arrived all the same.
+        lease_ends_ms = int(max(running.valid_until_ms[position], running.renewal_until_ms[position])) if v2 else 0
+        self._by_row[row] = OwedRelease(
+            running, position, float(running.release_sent_at[position]), now + _FIRST_PAUSE_S, _FIRST_PAUSE_S, lease_ends_ms
+        )
+        self._by_place[running.dispatch_id, position] = row
+        self._core.fleet.owe(row)
+        self._core.fleet.state[row] = FLEET_STATE["owed"]
+
+    def confirm(self, vehicle_id: str, identity: str) -> bool:
+        """True if `identity` is an owed release of this vehicle, the first or a repeated one: it is settled now.
+
+        An ack for anything else, such as a setpoint that came late, is a sign of life: the release is due again.
+        """
+        parts = split_command_id(identity)
+        row = self._by_place.get((parts[0], parts[2])) if parts else None
+        if parts is not None and row is not None and self._core.fleet.ids[row] == vehicle_id:
+            if parts[1] >= self._by_row[row].running.release_seq:
+                self._settle(row)
+                return True
+        heard = self._core.fleet.row_of.get(vehicle_id)
+        if heard is not None:
+            self.sign_of_life(heard)
+        return False
+
+    def forget(self, row: int) -> None:
+        """The vehicle is no longer owed anything (settled, or newly commanded)."""
+        gone = self._by_row.pop(row, None)
+        if gone is not None:
+            self._by_place.pop((gone.running.dispatch_id, gone.position), None)
+            self._alive.discard(row)
+
+    def sign_of_life(self, row: int) -> None:
+        """An owed vehicle was heard: measured power at the released setpoint settles it, else the release is sent again."""
+        owed = self._by_row.get(row)
+        if owed is None:
+            return
+        if measured_as_released(self._core, owed.running, owed.position, owed.sent_at):
+            self._settle(row)
+        else:
+            self._alive.add(row)
+
+    def tick(self, now: float) -> None:
+        """Settle leases that ended; send again what is due to vehicles that were heard."""
+        utc_ms = self._core.utc_ms()
+        for row in [row for row, owed in self._by_row.items() if owed.lease_ends_ms and utc_ms > owed.lease_ends_ms]:
+            self._settle(row)
+        due = [row for row in self._alive if self._by_row[row].next_at <= now]
+        if not due or (self._sending is not None and not self._sending.done()) or not self._core.link_up():
+            return
+        self._alive.difference_update(due)
+        self._sending = asyncio.create_task(self._send(due), name="owed releases")
+
+    async def _send(self, rows: list[int]) -> None:
+        core = self._core
+        seq = core.next_seq()
+
+        def messages() -> Iterator[Outgoing]:
+            for row in rows:
+                owed = self._by_row.get(row)
+                if owed is None:
+                    continue
+                owed.sent_at = core.clock.monotonic()
+                owed.next_at = owed.sent_at + owed.pause_s
+                owed.pause_s = min(owed.pause_s * 2, _LONGEST_PAUSE_S)
+                yield CommandWriter(core, owed.running).release(owed.position, seq=seq, sent_ms=core.utc_ms())
+
+        await core.link.publish_many(messages(), lambda _, __: None)
+
+    def _settle(self, row: int) -> None:
+        self.forget(row)
+        self._core.fleet.free(row, self._core.clock.monotonic())
+
+
+def measured_as_released(core: Core, running: Running, position: int, sent_at: float) -> bool:
+    """True if telemetry taken after the release and its response time shows the released power (v1) or an ended setpoint."""
+    row = running.row_list[position]
+    if not core.fleet.measured_at[row] > sent_at + core.settings.dispatch.response_s:
+        return False
+    wanted_kw = running.release_kw[position]
+    return bool(abs(core.fleet.power_kw[row] - wanted_kw) <= max(MATCH_KW, MATCH_SHARE * abs(wanted_kw)))

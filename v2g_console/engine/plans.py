@@ -1,0 +1,198 @@
+"""Plans waiting to be operated: select before operate, with 10 s between arming and sending."""
+
+import secrets
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from v2g_console.contract.replies import PlanRow, PlanView, Refusal
+from v2g_console.contract.requests import DispatchFields
+from v2g_console.domain.reasons import Reason
+from v2g_console.domain.vehicle import VehicleColumns
+from v2g_console.engine.core import Core
+from v2g_console.engine.lifecycle import left_out
+from v2g_console.engine.planning import Decision, RefusalError
+
+KEPT = 32
+ROWS_SHOWN = 200
+MATERIAL_SHARE = 0.02
+MATERIAL_KW = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """A decision that was shown to somebody."""
+
+    plan_id: str
+    revision: int
+    user: str
+    fields: DispatchFields
+    view: PlanView
+    armed_until: float | None = None  # monotonic
+
+
+class Plans:
+    """The last plans shown, by id. Nothing is reserved by a plan."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._plans: dict[str, StoredPlan] = {}
+
+    def store(self, fields: DispatchFields, user: str, decision: Decision, *, plan_id: str = "", revision: int = 1) -> StoredPlan:
+        """Keep a decision as a plan (a new revision, if `plan_id` is given)."""
+        plan_id = plan_id or secrets.token_hex(8)
+        stored = StoredPlan(plan_id, revision, user, fields, plan_view(self._core, decision, plan_id, revision))
+        self._plans[plan_id] = stored
+        while len(self._plans) > KEPT:
+            del self._plans[next(iter(self._plans))]
+        return stored
+
+    def arm(self, plan_id: str, revision: int, user: str, typed_kw: float | None) -> StoredPlan:
+        """Select a plan: it may be operated within `arm_timeout_s`."""
+        stored = self._known(plan_id, revision)
+        if stored.view.vehicles == 0:
+            raise RefusalError(Refusal.NO_VEHICLES, "no vehicle can take part", "see who is left out and why")
+        if stored.view.type_to_confirm and (typed_kw is None or abs(typed_kw - abs(stored.view.requested_kw)) > 1e-6):
+            raise RefusalError(Refusal.TYPE_TO_CONFIRM, f"type the power to confirm: {abs(stored.view.requested_kw):g}")
+        lapse_s = self._core.settings.dispatch.arm_timeout_s
+        armed = replace(
+            stored,
+            user=user,
+            armed_until=self._core.clock.monotonic() + lapse_s,
+            view=_with(stored.view, self._core.utc_ms() + int(lapse_s * 1000)),
+        )
+        self._plans[plan_id] = armed
+        return armed
+
+    def armed(self, plan_id: str, revision: int) -> StoredPlan:
+        """The armed plan, or a refusal. It stays armed only within its time."""
+        stored = self._known(plan_id, revision)
+        if stored.armed_until is None:
+            raise RefusalError(Refusal.NOT_ARMED, "the plan is not armed", "arm it first")
+        if self._core.clock.monotonic() > stored.armed_until:
+            self._plans[plan_id] = replace(stored, armed_until=None, view=_with(stored.view, None))
+            raise RefusalError(Refusal.ARM_EXPIRED, "the plan was armed too long ago", "arm it again")
+        return stored
+
+    def drop(self, plan_id: str) -> bool:
+        """Forget a plan; True if it was known."""
+        return self._plans.pop(plan_id, None) is not None
+
+    def _known(self, plan_id: str, revision: int) -> StoredPlan:
+        stored = self._plans.get(plan_id)
+        if stored is None:
+            raise RefusalError(Refusal.UNKNOWN_PLAN, "this plan is not known any more", "plan again")
+        if stored.revision != revision:
+            raise RefusalError(Refusal.PLAN_CHANGED, "the plan has a newer revision", "read it and arm it again")
+        return stored
+
+
+def changed_materially(shown: PlanView, decision: Decision) -> bool:
+    """True if sending `decision` is not what the operator read: the power differs by more than 2 % (at least 1 kW), or a vehicle in ten."""
+    allocated_kw = decision.allocation.allocated_kw
+    tolerance_kw = max(MATERIAL_KW, MATERIAL_SHARE * abs(shown.allocated_kw))
+    vehicles = int(np.count_nonzero(decision.used))
+    return abs(allocated_kw - shown.allocated_kw) > tolerance_kw or abs(vehicles - shown.vehicles) > max(2, shown.vehicles // 10)
+
+
+def _with(view: PlanView, armed_until_ms: int | None) -> PlanView:
+    return msgspec.structs.replace(view, armed_until_ms=armed_until_ms)
+
+
+def plan_view(core: Core, decision: Decision, plan_id: str, revision: int) -> PlanView:
+    """A decision in the words of the contract."""
+    allocation, vehicles, used = decision.allocation, decision.vehicles, decision.used
+    eligible = decision.headroom_kw > 0
+    taking_part = eligible & np.isin(decision.reason, _LIMITING) | used
+    v1 = used & (core.fleet.protocol[: len(vehicles)] < 2)
+    before, after = _soc(core, decision)
+    confirm_kw = core.settings.dispatch.confirm_above_kw
+    return PlanView(
+        plan_id=plan_id,
+        revision=revision,
+        signal=decision.signal.value,
+        note=decision.product.note,
+        requested_kw=decision.target_kw,
+        allocated_kw=allocation.allocated_kw,
+        shortfall_kw=allocation.shortfall_kw,
+        vehicles=int(np.count_nonzero(used)),
+        eligible=int(np.count_nonzero(taking_part)),
+        considered=len(vehicles),
+        up_kw=float(np.sum(decision.capability.up_kw[taking_part])),
+        down_kw=float(np.sum(decision.capability.down_kw[taking_part])),
+        allocator=decision.allocator,
+        duration_s=decision.duration_s,
+        sustain_s=decision.tau_s,
+        left_out=left_out(decision),
+        limits=tuple((reason.name, kw) for reason, kw in allocation.limits),
+        without_lease_kw=float(np.sum(np.abs(allocation.regulation_kw[v1]))),
+        without_lease_vehicles=int(np.count_nonzero(v1)),
+        soc_before=float(np.mean(before)) if len(before) else None,
+        soc_after=float(np.mean(after)) if len(after) else None,
+        soc_min_after=float(np.min(after)) if len(after) else None,
+        departures_at_risk=int(np.count_nonzero(decision.reason[~used] == Reason.DEPARTURE)),
+        rebound_kw=_rebound_kw(decision),
+        preempts=(),
+        warnings=_warnings(core, decision),
+        type_to_confirm=bool(confirm_kw) and abs(decision.target_kw) > confirm_kw,
+        rows=_rows(core, decision),
+    )
+
+
+_LIMITING = (Reason.NONE, Reason.MIN_POWER, Reason.SITE_LIMIT, Reason.NODE_LIMIT, Reason.RAMP)
+
+
+def _soc(core: Core, decision: Decision) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """SoC of the participants before and after the duration at their setpoints."""
+    rows, v = decision.rows, decision.vehicles
+    power_kw = decision.allocation.setpoint_kw[rows]
+    hours = decision.duration_s / 3600.0
+    moved = np.where(power_kw < 0, -power_kw * core.rules.charge_efficiency, -power_kw / core.rules.discharge_efficiency) * hours
+    capacity = np.maximum(v.battery_kwh[rows] * (1 - v.degradation[rows]), 1e-9)
+    return v.soc[rows], np.clip(v.soc[rows] + moved / capacity, 0.0, 1.0)
+
+
+def _rebound_kw(decision: Decision) -> float:
+    """Extra charging to expect after the release: vehicles that charged before and gave it up take it back."""
+    rows = decision.rows
+    return float(np.sum(np.maximum(0.0, np.minimum(decision.allocation.regulation_kw[rows], -decision.vehicles.baseline_kw[rows]))))
+
+
+def _warnings(core: Core, decision: Decision) -> tuple[str, ...]:
+    said = []
+    if not core.link_up():
+        said.append("link is down: nothing can be sent now")
+    if core.stop.stopped:
+        said.append("STOP is latched: resume before sending")
+    if decision.product.note:
+        said.append(f"{decision.signal}: {decision.product.note}")
+    return tuple(said)
+
+
+def _rows(core: Core, decision: Decision) -> tuple[PlanRow, ...]:
+    """The participants with the most power first, then those left out."""
+    order: list[int] = []
+    rows = decision.rows
+    order.extend(rows[np.argsort(-np.abs(decision.allocation.regulation_kw[rows]), kind="stable")][: ROWS_SHOWN // 2])
+    order.extend(np.flatnonzero(~decision.used)[: ROWS_SHOWN - len(order)])
+    return tuple(_row(core, decision, decision.vehicles, int(row)) for row in order)
+
+
+def _row(core: Core, decision: Decision, vehicles: VehicleColumns, row: int) -> PlanRow:
+    reason = Reason(int(decision.reason[row]))
+    used = bool(decision.used[row])
+    baseline_kw = float(vehicles.baseline_kw[row])
+    return PlanRow(
+        vehicle_id=core.fleet.ids[row],
+        site=core.fleet.sites.name(int(vehicles.site[row])),
+        soc=float(np.nan_to_num(vehicles.soc[row])),
+        baseline_kw=None if np.isnan(baseline_kw) else baseline_kw,
+        setpoint_kw=float(decision.allocation.setpoint_kw[row]) if used else None,
+        regulation_kw=float(decision.allocation.regulation_kw[row]),
+        up_kw=float(np.nan_to_num(decision.capability.up_kw[row])),
+        down_kw=float(np.nan_to_num(decision.capability.down_kw[row])),
+        score=float(decision.allocation.score[row]),
+        reason="" if reason is Reason.NONE else reason.name,
+    )

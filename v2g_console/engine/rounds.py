@@ -1,0 +1,150 @@
+"""Rounds: one decided set of setpoints, journalled, then published; retries repeat a round to those who stay silent."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2g_console.domain.reasons import Reason
+from v2g_console.domain.states import CommandState
+from v2g_console.engine.commands import CommandWriter
+from v2g_console.engine.core import FLEET_STATE, Core
+from v2g_console.engine.dispatch import Rows, Running
+from v2g_console.journal.port import JournalError, RoundRecord
+from v2g_console.transport.port import Outgoing, PublishOutcome
+
+# Plain numbers, as in `acks`: these run once for every command.
+_PLANNED: Final = int(CommandState.PLANNED)
+_QUEUED: Final = int(CommandState.QUEUED)
+_PUBLISHED: Final = int(CommandState.PUBLISHED)
+_TOOK: Final = frozenset({PublishOutcome.SENT, PublishOutcome.NO_SUBSCRIBER})
+_ANSWERED: Final = frozenset({int(CommandState.ACKED), int(CommandState.LIMITED)})
+_REPEATED: Final = _ANSWERED | {_PUBLISHED}
+
+
+async def send_round(core: Core, running: Running, positions: Rows, kind: str) -> None:
+    """Give the rows at `positions` a new command each (setpoints already in the columns), journal the round, publish it.
+
+    Returns when each has its outcome, or the dispatch ended meanwhile. Raises JournalError before anything is published.
+    """
+    seq = core.next_seq()
+    running.new_commands(positions, seq)
+    try:
+        await core.commit_round(round_record(core, running, positions, seq, kind))
+    except JournalError:
+        _drop_unsent(running, positions, seq, Reason.PUBLISH_FAILED)
+        raise
+    await _publish_first(core, running, positions, seq)
+
+
+def round_record(core: Core, running: Running, positions: Rows, seq: int, kind: str) -> RoundRecord:
+    """What the journal keeps of a round of setpoints."""
+    ids, now_ms = core.fleet.ids, core.utc_ms()
+    return RoundRecord(
+        utc_ms=now_ms,
+        dispatch_id=running.dispatch_id,
+        seq=seq,
+        kind=kind,
+        vehicle_ids=tuple(ids[row] for row in running.rows[positions].tolist()),
+        setpoint_kw=running.setpoint_kw[positions],
+        baseline_kw=running.baseline_kw[positions],
+        valid_until_ms=CommandWriter(core, running).lease_end_ms(now_ms),
+    )
+
+
+async def _publish_first(core: Core, running: Running, positions: Rows, seq: int) -> None:
+    """Publish new commands. A row is QUEUED when its message is pulled, and its ack is expected from that moment."""
+    clock, writer = core.clock, CommandWriter(core, running)
+    dispatch = core.settings.dispatch
+    retry_step_s = dispatch.ack_timeout_seconds / (dispatch.retries + 1)
+    held = frozenset(positions[running.out[positions]].tolist())  # they may follow an earlier command, whatever becomes of this one
+    pulled: list[int] = []
+
+    def messages() -> Iterator[Outgoing]:
+        for position in positions.tolist():
+            if not running.sends:
+                return
+            cells = running.cells
+            if cells.seq[position] != seq:  # a newer round took the row over
+                continue
+            now, sent_ms = clock.monotonic(), core.utc_ms()
+            cells.sent_at[position] = now
+            cells.sent_ms[position] = sent_ms
+            cells.retry_at[position] = now + retry_step_s
+            cells.attempt[position] = 1
+            cells.valid_until_ms[position] = writer.lease_end_ms(sent_ms)
+            cells.out[position] = True
+            running.set_command(position, _QUEUED)
+            pulled.append(position)
+            running.sent_now.append(position)
+            yield writer.setpoint(position)
+
+    def outcome(index: int, result: PublishOutcome) -> None:
+        _first_outcome(core, running, pulled[index], seq, result, held=pulled[index] in held)
+
+    await core.link.publish_many(messages(), outcome)
+    _drop_unsent(running, positions, seq, Reason.STOPPED if core.stop.stopped else Reason.PUBLISH_FAILED)
+
+
+def _drop_unsent(running: Running, positions: Rows, seq: int, reason: Reason) -> None:
+    unsent = positions[(running.seq[positions] == seq) & (running.command_state[positions] == _PLANNED)]
+    if len(unsent):
+        running.set_commands(unsent, CommandState.DROPPED)
+        running.reason[unsent] = reason
+    running.changed.set()
+
+
+def _first_outcome(core: Core, running: Running, position: int, seq: int, result: PublishOutcome, *, held: bool) -> None:
+    took = result in _TOOK
+    core.metrics.count_publish(ok=took)
+    cells = running.cells
+    if cells.seq[position] != seq or cells.command_state[position] != _QUEUED:
+        return  # the ack was faster than the broker's receipt, or the command is already replaced
+    if took:
+        running.set_command(position, _PUBLISHED)
+        return
+    running.set_command(position, CommandState.DROPPED if result is PublishOutcome.DROPPED else CommandState.FAILED)
+    running.reason[position] = Reason.PUBLISH_FAILED
+    if result is not PublishOutcome.FAILED and not held:  # FAILED may have gone out all the same
+        cells.out[position] = False
+    running.sent_now.append(position)
+
+
+async def resend(core: Core, running: Running, positions: list[int]) -> None:
+    """Publish present commands once more, byte for byte: to vehicles that have not answered, or that answered an older command."""
+    writer = CommandWriter(core, running)
+
+    def messages() -> Iterator[Outgoing]:
+        for position in positions:
+            if running.sends and running.cells.command_state[position] in _REPEATED:
+                running.cells.attempt[position] = min(255, running.cells.attempt[position] + 1)
+                yield writer.setpoint(position)
+
+    await core.link.publish_many(messages(), lambda _, result: core.metrics.count_publish(ok=result in _TOOK))
+
+
+def due_for_retry(core: Core, running: Running, now: float) -> list[int]:
+    """Positions whose next attempt is due; their next one is set."""
+    dispatch = core.settings.dispatch
+    waiting = running.command_state == _PUBLISHED
+    due = np.flatnonzero(waiting & (running.retry_at <= now) & (running.attempt <= dispatch.retries))
+    if len(due):
+        running.retry_at[due] += dispatch.ack_timeout_seconds / (dispatch.retries + 1)
+    positions: list[int] = due.tolist()
+    return positions
+
+
+def time_out(core: Core, running: Running, now: float) -> None:
+    """Mark commands unanswered past the ack timeout as timed out."""
+    waiting = running.command_state == _PUBLISHED
+    late: NDArray[np.intp] = np.flatnonzero(waiting & (now > running.sent_at + core.settings.dispatch.ack_timeout_seconds))
+    if not len(late):
+        return
+    running.set_commands(late, CommandState.TIMED_OUT)
+    running.reason[late] = Reason.ACK_TIMEOUT
+    rows = running.rows[late]
+    core.fleet.state[rows] = FLEET_STATE["silent"]
+    core.fleet.timeouts[rows] += 1
+    core.fleet.revision += 1
+    running.changed.set()

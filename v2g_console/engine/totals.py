@@ -1,0 +1,126 @@
+"""Truth about power: what was asked, acknowledged, delivered, and what is uncertain (`domain.md`)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from v2g_console.contract.snapshot import LATENCY_BINS_MS, AckProgress
+from v2g_console.domain.states import CommandState
+from v2g_console.domain.vehicle import Quality
+from v2g_console.engine.core import Core
+from v2g_console.engine.dispatch import ReleaseState, Running
+
+_BIN_EDGES_MS = np.array([0.0, *LATENCY_BINS_MS, np.inf])
+_UNANSWERED = (CommandState.QUEUED, CommandState.PUBLISHED, CommandState.TIMED_OUT, CommandState.FAILED, CommandState.DROPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Regulation in kW relative to the baselines, positive = up. `shortfall_kw` counts in the target's direction: positive = missing."""
+
+    allocated_kw: float
+    acknowledged_kw: float
+    delivered_kw: float | None
+    delivered_coverage: float
+    uncertain_kw: float
+    shortfall_kw: float
+
+
+def totals(core: Core, running: Running) -> Totals:
+    """The totals of a dispatch now; after its end, as they were when its release began."""
+    allocated_kw = float(np.sum(running.setpoint_kw - running.baseline_kw))
+    if running.acknowledged_at_end_kw is not None:
+        acknowledged_kw, uncertain_kw = running.acknowledged_at_end_kw, running.uncertain_at_end_kw
+        delivered_kw, coverage = running.delivered_kw, running.delivered_coverage
+    else:
+        answered = running.answered()
+        acknowledged_kw = float(np.sum((running.applied_kw - running.baseline_kw)[answered]))
+        settled = settled_rows(core, running)
+        delivered_kw, coverage = delivered(core, running, settled)
+        unsure = np.isin(running.command_state, _UNANSWERED) & running.out & ~settled
+        uncertain_kw = float(np.sum((running.setpoint_kw - running.baseline_kw)[unsure]))
+    direction = 1.0 if running.target_kw >= 0 else -1.0
+    missing_kw = direction * (running.target_kw - acknowledged_kw)
+    return Totals(allocated_kw, acknowledged_kw, delivered_kw, coverage, uncertain_kw, missing_kw)
+
+
+def settled_rows(core: Core, running: Running, since: float = -np.inf) -> NDArray[np.bool_]:
+    """Commanded rows with fresh telemetry measured after their command plus its response time, and after `since` (monotonic)."""
+    measured_at = core.fleet.measured_at[running.rows]
+    fresh = core.fleet.quality[running.rows] == Quality.FRESH
+    after_command = measured_at > running.sent_at + core.settings.dispatch.response_s
+    settled: NDArray[np.bool_] = running.out & fresh & after_command & (measured_at >= since)
+    return settled
+
+
+def delivered(core: Core, running: Running, rows: NDArray[np.bool_]) -> tuple[float | None, float]:
+    """`(kW delivered by these rows, their share of the commanded vehicles)`; `(None, 0)` without any."""
+    commanded = running.commanded
+    if not rows.any() or not commanded:
+        return None, 0.0
+    measured = core.fleet.power_kw[running.rows[rows]] - running.baseline_kw[rows]
+    return float(np.sum(measured)), float(np.count_nonzero(rows)) / commanded
+
+
+def freeze_totals(core: Core, running: Running, now: float) -> None:
+    """Keep the totals of the active time: delivered power comes from telemetry of its last half."""
+    started_at = running.started_at if running.started_at is not None else now
+    before = totals(core, running)
+    in_last_half = settled_rows(core, running, since=started_at + (now - started_at) / 2)
+    running.delivered_kw, running.delivered_coverage = delivered(core, running, in_last_half)
+    running.uncertain_at_end_kw = before.uncertain_kw
+    running.acknowledged_at_end_kw = before.acknowledged_kw
+
+
+def latencies_ms(running: Running) -> NDArray[np.float64]:
+    """Publish-to-ack times of the answered commands."""
+    times = (running.acked_at - running.sent_at) * 1000.0
+    return times[~np.isnan(times)]
+
+
+def ack_progress(core: Core, running: Running, now: float) -> AckProgress:
+    """How the answers come in."""
+    counts = running.counts
+    times = latencies_ms(running)
+    quantiles = [float(value) for value in np.percentile(times, (50, 95, 99))] if len(times) else [None, None, None]
+    waiting = running.command_state == CommandState.PUBLISHED
+    retry_at = float(np.min(running.retry_at[waiting])) if waiting.any() else np.inf
+    return AckProgress(
+        commanded=len(running),
+        queued=counts[CommandState.PLANNED] + counts[CommandState.QUEUED],
+        pending=counts[CommandState.PUBLISHED],
+        acked=counts[CommandState.ACKED],
+        limited=counts[CommandState.LIMITED],
+        rejected=counts[CommandState.REJECTED],
+        silent=silent(running),
+        attempt=int(np.max(running.attempt)) if len(running) else 0,
+        attempts=core.settings.dispatch.retries + 1,
+        retry_in_s=max(0.0, retry_at - now) if np.isfinite(retry_at) else None,
+        p50_ms=quantiles[0],
+        p95_ms=quantiles[1],
+        p99_ms=quantiles[2],
+        histogram=tuple(int(count) for count in np.histogram(times, _BIN_EDGES_MS)[0]),
+    )
+
+
+def release_progress(core: Core, running: Running) -> AckProgress:
+    """How the confirmations of the release come in."""
+    counts = running.release_counts
+    times = (running.release_acked_at - running.release_sent_at) * 1000.0
+    times = times[~np.isnan(times)]
+    return AckProgress(
+        commanded=len(running) - counts[ReleaseState.NOT_NEEDED] if running.release_seq else 0,
+        pending=counts[ReleaseState.SENT],
+        acked=counts[ReleaseState.CONFIRMED],
+        silent=counts[ReleaseState.OWED],
+        attempt=int(np.max(running.release_attempt)) if len(running) else 0,
+        attempts=core.settings.dispatch.retries + 1,
+        p50_ms=float(np.median(times)) if len(times) else None,
+    )
+
+
+def silent(running: Running) -> int:
+    """Vehicles that got, or should have got, a command and did not answer."""
+    counts = running.counts
+    return counts[CommandState.TIMED_OUT] + counts[CommandState.FAILED] + counts[CommandState.DROPPED] + counts[CommandState.EXPIRED]
