@@ -1,0 +1,192 @@
+"""The way to an engine in another process."""
+
+import asyncio
+import itertools
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import msgspec
+
+from v2g_console.attach import frames
+from v2g_console.attach.errors import (
+    ContractMismatchError,
+    EngineGoneError,
+    EngineNotRunningError,
+    NotCarriedError,
+    SocketDeniedError,
+    SocketPathError,
+)
+from v2g_console.attach.frames import Answer, Call, EventsBody, Farewell, Fault, Hello, Method, RequestBody
+from v2g_console.attach.paths import check_before_connecting
+from v2g_console.contract import CONTRACT_VERSION
+from v2g_console.contract.events import EventBatch
+from v2g_console.contract.replies import Refusal, Refused, Reply
+from v2g_console.contract.requests import Origin, Request
+from v2g_console.contract.snapshot import Snapshot
+from v2g_console.version import program_version
+
+HELLO_S: Final = 5.0
+_UNREADABLE: Final = "the engine's answer can't be read ({}): use the same version of the program on both sides"
+
+T = TypeVar("T")
+
+
+class SocketClient:
+    """An EnginePort over the socket at `path`; snapshots are not carried yet.
+
+    `async with SocketClient(path) as engine:` raises EngineNotRunningError, SocketDeniedError, SocketPathError or ContractMismatchError,
+    all of them ConnectionErrors; later calls raise EngineGoneError once the engine has gone. The engine takes the user from the kernel,
+    not from the origin given here.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.engine_version = ""
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._gone = "not connected"
+
+    async def __aenter__(self) -> Self:
+        check_before_connecting(self.path)
+        try:
+            reader, writer = await asyncio.open_unix_connection(self.path)
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+            raise EngineNotRunningError(self.path) from None
+        except PermissionError:
+            raise SocketDeniedError(self.path) from None
+        except OSError as error:
+            raise SocketPathError(f"can't use the socket {self.path}: {error.strerror or error}") from error
+        self._writer = writer
+        try:
+            self.engine_version = await self._greet(reader, writer)
+        except BaseException:
+            await frames.hang_up(writer)
+            raise
+        self._gone = ""
+        self._reading = asyncio.get_running_loop().create_task(self._read(reader))
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        if self._writer is not None:
+            await frames.hang_up(self._writer)
+        self._gone = "the connection to the engine was closed"
+
+    async def request(self, request: Request, origin: Origin) -> Reply:
+        """Ask for something. A caller who is cancelled gives up waiting; the engine goes on."""
+        body = RequestBody(request=request, origin=origin)
+        answer = await self._call("request", frames.encode(body))
+        if answer.kind == "accepted":
+            try:
+                return frames.unpack_accepted(answer.body)
+            except msgspec.DecodeError as error:
+                raise ContractMismatchError(_UNREADABLE.format(error)) from None
+        if answer.kind == "refused":
+            return _decoded(answer.body, Refused)
+        fault = _fault(answer)
+        if fault.code == "gone":
+            raise EngineGoneError(fault.message)
+        reason = Refusal.BUSY if fault.code == "busy" else Refusal.LIMIT if fault.code == "too_large" else Refusal.INVALID
+        return Refused(request=str(type(request).__struct_config__.tag), reason=reason, message=fault.message)
+
+    async def snapshot(self) -> Snapshot:
+        """Not carried by the socket: raises NotCarriedError."""
+        answer = await self._call("snapshot", frames.encode(None))
+        raise NotCarriedError(_fault(answer).message)
+
+    async def events(self, after: int, wait_s: float) -> EventBatch:
+        """Events numbered above `after`; waits up to `wait_s` seconds (the engine allows 60) for the first."""
+        answer = await self._call("events", frames.encode(EventsBody(after=after, wait_s=wait_s)))
+        if answer.kind != "events":
+            raise EngineGoneError(_fault(answer).message)
+        return _decoded(answer.body, EventBatch)
+
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        """The engine's version; raises ContractMismatchError."""
+        writer.write(frames.framed(frames.encode(Hello(contract=CONTRACT_VERSION, version=program_version()))))
+        try:
+            body = await asyncio.wait_for(frames.read_frame(reader, frames.LARGEST_CALL_BYTES), HELLO_S)
+        except TimeoutError:
+            raise EngineGoneError(f"{self.path} does not answer within {HELLO_S:g} s: is the engine hanging?") from None
+        except frames.FrameError:
+            body = b""
+        if body is None:
+            raise EngineGoneError(f"the engine at {self.path} hung up")
+        try:
+            first: Hello | Farewell = msgspec.msgpack.decode(body, type=Hello | Farewell)
+        except msgspec.DecodeError:
+            raise ContractMismatchError(f"what listens at {self.path} is no v2g-console engine") from None
+        if isinstance(first, Farewell) and first.contract == CONTRACT_VERSION:
+            raise EngineGoneError(f"the engine at {self.path} refused the connection: {first.message}")
+        if isinstance(first, Farewell):
+            raise ContractMismatchError(first.message)
+        if first.contract != CONTRACT_VERSION:
+            raise ContractMismatchError(
+                f"the engine at {self.path} (version {first.version[:40]}) speaks contract {first.contract}, "
+                f"this program contract {CONTRACT_VERSION}: use the same version"
+            )
+        return first.version
+
+    async def _call(self, method: Method, body: bytes) -> Answer:
+        if self._gone or self._writer is None:
+            raise EngineGoneError(self._gone)
+        number = next(self._numbers)
+        packed = frames.encode(Call(number=number, method=method, body=msgspec.Raw(body)))
+        if len(packed) > frames.LARGEST_CALL_BYTES:
+            message = f"the request has {len(packed)} bytes; at most {frames.LARGEST_CALL_BYTES} are taken"
+            return frames.fault_answer("too_large", message, number)
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            self._writer.write(frames.framed(packed))
+            await self._writer.drain()
+            return await answer
+        except asyncio.CancelledError:
+            self._withdraw(number)
+            raise
+        except (ConnectionResetError, BrokenPipeError):
+            raise EngineGoneError(f"the engine at {self.path} has gone") from None
+        finally:
+            self._waiting.pop(number, None)
+
+    def _withdraw(self, number: int) -> None:
+        """Tell the engine that nobody waits for a long poll any more. It ignores this for requests."""
+        if self._writer is not None and not self._writer.is_closing():
+            body = msgspec.Raw(frames.encode(number))
+            self._writer.write(frames.framed(frames.encode(Call(number=number, method="withdraw", body=body))))
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        """Hand each answer to its call until the connection ends; then every call that waits fails."""
+        why = f"the engine at {self.path} has gone"
+        try:
+            while (body := await frames.read_frame(reader, frames.LARGEST_ANSWER_BYTES)) is not None:
+                frame: Answer | Farewell = msgspec.msgpack.decode(body, type=Answer | Farewell)
+                if isinstance(frame, Farewell):
+                    why = f"the engine ended the connection: {frame.message}"
+                    break
+                waiting = self._waiting.get(frame.number)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(frame)
+        except (frames.FrameError, msgspec.DecodeError) as error:
+            why = f"the engine at {self.path} sent what can't be read: {error}"
+        finally:
+            self._gone = why
+            for waiting in self._waiting.values():
+                if not waiting.done():
+                    waiting.set_exception(EngineGoneError(why))
+
+
+def _fault(answer: Answer) -> Fault:
+    return _decoded(answer.body, Fault)
+
+
+def _decoded(body: msgspec.Raw, kind: type[T]) -> T:
+    try:
+        return msgspec.msgpack.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise ContractMismatchError(_UNREADABLE.format(error)) from None

@@ -1,0 +1,43 @@
+"""What can go wrong between a caller and an engine. All are ConnectionErrors, so that a caller who only wants "no engine" catches one."""
+
+from pathlib import Path
+
+
+class EngineGoneError(ConnectionError):
+    """The engine ended, or its loop no longer runs."""
+
+
+class EngineNotRunningError(ConnectionError):
+    """Nobody listens on the socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"no engine is running at {path}: start one with `v2g-console run`, or name another socket with --socket")
+        self.path = path
+
+
+class EngineAlreadyRunningError(ConnectionError):
+    """Another engine listens on the socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"an engine is already running at {path}: stop it, or give this one another socket.path")
+        self.path = path
+
+
+class SocketPathError(ConnectionError):
+    """The socket can't be made or used at this path; the message says why and what to do."""
+
+
+class SocketDeniedError(ConnectionError):
+    """The socket is there, but this user may not use it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"not allowed to talk to the engine at {path}: the socket is for its owner and the members of its group")
+        self.path = path
+
+
+class ContractMismatchError(ConnectionError):
+    """Engine and caller speak different versions of the contract, or the other end is no engine at all."""
+
+
+class NotCarriedError(ConnectionError):
+    """This way to the engine does not carry what was asked for."""

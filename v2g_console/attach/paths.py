@@ -1,0 +1,89 @@
+"""Where the engine's Unix socket is: one rule for the engine that makes it and one for the callers who look for it."""
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from v2g_console.attach.errors import SocketPathError
+from v2g_console.config.settings import SocketSettings
+
+SOCKET_NAME: Final = "v2g-console.sock"
+SYSTEM_FOLDER: Final = Path("/run/v2g-console")
+LONGEST_PATH_BYTES: Final = 107
+"""sun_path of Linux has 108 bytes (unix(7)), one of them for the closing NUL."""
+
+
+def socket_path(settings: SocketSettings) -> Path:
+    """Where an engine of this user listens: as configured, else the system's folder if writable, else a folder of the user.
+
+    Makes nothing (see `make_folder`). Raises SocketPathError for a path too long for a Unix socket.
+    """
+    if settings.path is not None:
+        return _checked_length(settings.path)
+    if os.access(SYSTEM_FOLDER, os.W_OK | os.X_OK):
+        return SYSTEM_FOLDER / SOCKET_NAME
+    return _checked_length(_user_folder() / SOCKET_NAME)
+
+
+def find_socket(settings: SocketSettings) -> Path:
+    """Where a caller finds the engine: as configured, else the system's socket if there is one, else that of the user's own engine.
+
+    Differs from `socket_path` for an operator who may use the system's socket but not write to its folder. Raises SocketPathError.
+    """
+    if settings.path is None and _exists(SYSTEM_FOLDER / SOCKET_NAME):
+        return SYSTEM_FOLDER / SOCKET_NAME
+    return socket_path(settings)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder of the socket `path`, private to the user (0700) if it is new.
+
+    Raises SocketPathError if it can't be made, or if a folder in the shared temporary folder belongs to somebody else or is open to others.
+    """
+    folder = path.parent
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SocketPathError(f"can't make {folder} for the socket: {error.strerror}; set socket.path") from error
+    if folder == _temporary_folder():
+        _check_private(folder)
+
+
+def check_before_connecting(path: Path) -> None:
+    """Raise SocketPathError if `path` is too long, or in a temporary folder that another user could have prepared as a trap."""
+    _checked_length(path)
+    if path.parent == _temporary_folder() and path.parent.exists():
+        _check_private(path.parent)
+
+
+def _user_folder() -> Path:
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    if runtime.is_absolute() and os.access(runtime, os.W_OK | os.X_OK):
+        return runtime / "v2g-console"
+    return _temporary_folder()
+
+
+def _temporary_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"v2g-console-{os.getuid()}"
+
+
+def _check_private(folder: Path) -> None:
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
+        raise SocketPathError(f"{folder} is not a folder that is yours alone (0700): remove it, or set socket.path")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder that may not even be looked into
+        return False
+
+
+def _checked_length(path: Path) -> Path:
+    length = len(os.fsencode(path))
+    if length > LONGEST_PATH_BYTES:
+        raise SocketPathError(f"{path} has {length} bytes; a Unix socket takes at most {LONGEST_PATH_BYTES}: set a shorter socket.path")
+    return path

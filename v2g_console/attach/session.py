@@ -1,0 +1,176 @@
+"""One caller on the socket, from hello to the end: reads calls, runs them on the engine, writes the answers."""
+
+import asyncio
+import logging
+from typing import Final
+
+import msgspec
+
+from v2g_console.attach import frames
+from v2g_console.attach.frames import Call, EventsBody, Farewell, FaultCode, Hello, RequestBody
+from v2g_console.attach.peer import Peer
+from v2g_console.contract import CONTRACT_VERSION
+from v2g_console.contract.port import EnginePort
+from v2g_console.contract.replies import Refusal, Refused, Reply
+from v2g_console.contract.requests import Origin
+from v2g_console.version import program_version
+
+IN_FLIGHT_PER_CALLER: Final = 16
+HELLO_S: Final = 5.0
+STALLED_S: Final = 10.0
+"""A caller who takes no byte of an answer for this long is cut off."""
+LONGEST_POLL_S: Final = 60.0
+_WAYS: Final = frozenset({"cli", "console", "commands"})
+
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """A connection. Bounded: so many calls at once, one answer being written at a time.
+
+    `requests` is the server's set of running requests: they outlive a caller who hangs up, and `most_requests` bounds them over all
+    callers.
+    """
+
+    def __init__(
+        self,
+        port: EnginePort,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        peer: Peer,
+        requests: set[asyncio.Task[None]],
+        most_requests: int,
+    ) -> None:
+        self._port = port
+        self._reader = reader
+        self._writer = writer
+        self._peer = peer
+        self._requests = requests
+        self._most_requests = most_requests
+        self._calls: set[asyncio.Task[None]] = set()
+        self._polls: dict[int, asyncio.Task[None]] = {}
+        self._writing = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Serve until the caller hangs up or breaks the rules. Requests that have begun go on, long polls end."""
+        try:
+            if await self._greet():
+                await self._serve()
+        except (frames.FrameError, msgspec.DecodeError, RecursionError) as error:
+            await self._say_farewell(str(error))
+        finally:
+            for poll in self._polls.values():
+                poll.cancel()
+
+    async def _greet(self) -> bool:
+        try:
+            body = await asyncio.wait_for(frames.read_frame(self._reader, frames.LARGEST_CALL_BYTES), HELLO_S)
+        except TimeoutError:
+            return False
+        if body is None:
+            return False
+        hello = msgspec.msgpack.decode(body, type=Hello)
+        if hello.contract != CONTRACT_VERSION:
+            await self._say_farewell(
+                f"the engine is version {program_version()} and speaks contract {CONTRACT_VERSION}, "
+                f"this program is version {hello.version[:40]} and speaks contract {hello.contract}: use the same version"
+            )
+            return False
+        await self._send(frames.encode(Hello(contract=CONTRACT_VERSION, version=program_version())))
+        return True
+
+    async def _serve(self) -> None:
+        while (body := await frames.read_frame(self._reader, frames.LARGEST_CALL_BYTES)) is not None:
+            await self._take(msgspec.msgpack.decode(body, type=Call))
+
+    async def _take(self, call: Call) -> None:
+        if call.method == "withdraw":
+            poll = self._polls.get(msgspec.msgpack.decode(call.body, type=int))
+            if poll is not None:
+                poll.cancel()
+        elif call.method == "snapshot":
+            await self._fault(call.number, "not_carried", "the socket carries no snapshots: use status and fleet")
+        elif len(self._calls) >= IN_FLIGHT_PER_CALLER or len(self._requests) >= self._most_requests:
+            await self._fault(call.number, "busy", "too many calls are under way: wait for their answers")
+        elif call.number in self._polls:
+            raise frames.FrameError(f"call number {call.number} is in use")
+        elif call.method == "events":
+            self._begin_poll(call)
+        else:
+            self._begin_request(call)
+
+    def _begin_poll(self, call: Call) -> None:
+        body = msgspec.msgpack.decode(call.body, type=EventsBody)
+        task = asyncio.get_running_loop().create_task(self._poll(call.number, body))
+        self._polls[call.number] = task
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        task.add_done_callback(lambda _: self._polls.pop(call.number, None))
+
+    def _begin_request(self, call: Call) -> None:
+        task = asyncio.get_running_loop().create_task(self._request(call))
+        self._calls.add(task)
+        self._requests.add(task)
+        task.add_done_callback(self._calls.discard)
+        task.add_done_callback(self._requests.discard)
+
+    async def _poll(self, number: int, body: EventsBody) -> None:
+        try:
+            batch = await self._port.events(body.after, min(max(body.wait_s, 0.0), LONGEST_POLL_S))
+        except ConnectionError as error:
+            await self._fault(number, "gone", str(error))
+            return
+        await self._send(frames.pack_events(batch, number))
+
+    async def _request(self, call: Call) -> None:
+        try:
+            body = msgspec.msgpack.decode(call.body, type=RequestBody)
+        except (msgspec.DecodeError, RecursionError) as error:
+            await self._fault(call.number, "malformed", f"not a request: {error}"[:500])
+            return
+        try:
+            reply = await self._port.request(body.request, self._origin(body.origin))
+        except ConnectionError as error:
+            await self._fault(call.number, "gone", str(error))
+            return
+        except Exception:
+            _log.exception("a request from the socket failed in the engine")
+            reply = _internal(body)
+        packed = frames.pack_reply(reply, call.number)
+        if len(packed) > frames.LARGEST_ANSWER_BYTES:
+            await self._fault(call.number, "too_large", f"the answer has {len(packed)} bytes: ask with a smaller limit")
+            return
+        await self._send(packed)
+
+    def _origin(self, claimed: Origin) -> Origin:
+        """Who asks, as the kernel says; the way that the caller claims is kept as a remark only."""
+        remark = f", {claimed.way}" if claimed.way in _WAYS else ""
+        return Origin(user=self._peer.user, way="socket", detail=f"pid {self._peer.pid}{remark}")
+
+    async def _fault(self, number: int, code: FaultCode, message: str) -> None:
+        await self._send(frames.encode(frames.fault_answer(code, message, number)))
+
+    async def _say_farewell(self, message: str) -> None:
+        await self._send(frames.encode(Farewell(message=message, contract=CONTRACT_VERSION, version=program_version())))
+
+    async def _send(self, body: bytes) -> None:
+        """Write one frame; cut the caller off if he does not read. Does nothing once the connection is gone."""
+        async with self._writing:
+            if self._writer.is_closing():
+                return
+            self._writer.write(frames.framed(body))
+            try:
+                await asyncio.wait_for(self._writer.drain(), STALLED_S)
+            except TimeoutError:
+                _log.warning(
+                    "a caller on the socket does not read its answers and is cut off (pid %d, %s)", self._peer.pid, self._peer.user
+                )
+                self._writer.transport.abort()
+            except ConnectionError:
+                self._writer.close()
+
+
+def _internal(body: RequestBody) -> Reply:
+    kind = type(body.request).__struct_config__.tag
+    return Refused(request=str(kind), reason=Refusal.INTERNAL, message="the engine failed to handle this", hint="see the engine's log")
