@@ -1,0 +1,13 @@
+"""The command line: one module a command, thin; what a command needs is imported when it runs, so that `--help` is instant.
+
+`main` is the entry point; exit codes are in `contract.exit_codes`.
+"""
+
+import sys
+
+
+def main() -> None:
+    """The `v2g-console` command."""
+    from v2g_console.cli.entry import exit_code
+
+    sys.exit(exit_code(sys.argv[1:]))

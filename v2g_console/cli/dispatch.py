@@ -1,0 +1,55 @@
+"""`v2g-console dispatch`: send one flexibility signal."""
+
+from pathlib import Path
+
+import click
+
+from v2g_console.cli.parameters import KILOWATTS, Duration, config_option, json_option, socket_option
+
+
+@click.command("dispatch", short_help="Send a flexibility signal through the running engine.")
+@click.option("--signal", required=True, metavar="NAME", help="FCR, aFRR_UP, aFRR_DOWN, MA, NEBEF or EcoWatt.")
+@click.option("--power-kw", type=KILOWATTS, required=True, help="Regulation for all vehicles together; positive is up.")
+@click.option("--duration", "duration_s", type=Duration(), required=True, help="How long: 90s, 5m, 1h30m.")
+@click.option("--allocator", type=click.Choice(["equal", "smart"]), help="Who gets how much. Default: as configured.")
+@click.option("--dry-run", is_flag=True, help="Show the plan, send nothing.")
+@click.option("--wait", is_flag=True, help="Follow it to its end; the exit code tells the outcome.")
+@click.option("--standalone", is_flag=True, help="Start an engine for this one job.")
+@config_option
+@socket_option
+@json_option
+def command(
+    *,
+    signal: str,
+    power_kw: float,
+    duration_s: float,
+    allocator: str | None,
+    dry_run: bool,
+    wait: bool,
+    standalone: bool,
+    config_path: Path | None,
+    socket_file: Path | None,
+    as_json: bool,
+) -> int:
+    """Plan, arm and send one dispatch. Exit codes: 0 sent (with --wait: completed), 1 failed, 3 no engine, 4 too little acknowledged,
+    5 refused."""
+    if dry_run and wait:
+        raise click.UsageError("--dry-run sends nothing, so there is nothing to --wait for")
+    if standalone and socket_file is not None:
+        raise click.UsageError("--standalone starts an engine of its own and uses no --socket")
+    from v2g_console.contract.requests import Dispatch
+    from v2g_console.domain.signal import parse_signal
+
+    try:
+        parse_signal(signal, power_kw)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    request = Dispatch(signal=signal, power_kw=power_kw, duration_s=duration_s, allocator=allocator, dry_run=dry_run)
+    if standalone:
+        from v2g_console.config.load import load
+        from v2g_console.runtime.run import run_standalone
+
+        return run_standalone(load(config_path), request)
+    from v2g_console.cli.dispatch_talk import send
+
+    return send(config_path, socket_file, request, wait=wait, as_json=as_json)

@@ -1,0 +1,50 @@
+"""The engine on a thread and loop of its own, beside a console that may block."""
+
+import asyncio
+import logging
+import threading
+from typing import Literal
+
+from v2g_console.attach.in_thread import InThreadPort
+from v2g_console.runtime.services import Services
+
+log = logging.getLogger(__name__)
+
+_CLOSE_S = 10.0
+
+
+class EngineThread:
+    """Runs `services` until `end`. `start` raises what `Services.start` raises."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self.port = InThreadPort(services.engine, self._loop)
+
+    def start(self) -> None:
+        """Return when everything is started; connecting goes on in the background."""
+        self._thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self._services.start(), self._loop).result()
+        except BaseException:
+            self._stop_loop()
+            raise
+
+    def end(self, policy: Literal["release", "drain"]) -> int:
+        """End all dispatches by policy, stop the engine; returns how many releases are still owed. Blocks as long as that takes."""
+        owed = asyncio.run_coroutine_threadsafe(self._services.wind_down(policy), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._services.close(), self._loop).result(_CLOSE_S)
+        self._stop_loop()
+        return owed
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    def _stop_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_CLOSE_S)

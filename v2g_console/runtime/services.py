@@ -1,0 +1,100 @@
+"""The engine with what surrounds it: link, journal, metrics, socket; started and stopped together on one loop."""
+
+import logging
+from typing import Literal
+
+from v2g_console.attach.errors import EngineAlreadyRunningError, SocketPathError
+from v2g_console.attach.paths import socket_path
+from v2g_console.attach.server import SocketServer
+from v2g_console.config.settings import MqttSettings, Settings
+from v2g_console.engine.clock import SystemClock
+from v2g_console.engine.engine import Engine
+from v2g_console.journal.memory import MemoryJournal
+from v2g_console.metrics import Metrics
+from v2g_console.metrics.server import MetricsPortError, MetricsServer
+from v2g_console.prediction import build_prediction
+from v2g_console.transport.aiomqtt_link import AiomqttLink
+from v2g_console.transport.port import LinkHandler, MessageHandler, MqttLink
+from v2g_console.transport.refused import RefusedLog
+from v2g_console.transport.topics import Topics
+
+log = logging.getLogger(__name__)
+
+
+class Services:
+    """One engine and its surroundings. Everything but the constructor belongs to the loop it is started on.
+
+    The constructor raises TransportConfigError or TopicConfigError; `start` raises MetricsPortError, EngineAlreadyRunningError or
+    SocketPathError, unless this is a demo, which then goes without.
+    """
+
+    def __init__(self, settings: Settings, *, read_only: bool, demo: bool) -> None:
+        self._settings, self._demo = settings, demo
+        metrics = Metrics()
+        self.engine = Engine(
+            settings,
+            clock=SystemClock(),
+            link_factory=lambda on_message, on_link, refused, topics: _link(settings.mqtt, on_message, on_link, refused, topics),
+            journal=MemoryJournal(settings.journal.max_entries),
+            metrics=metrics,
+            prediction=build_prediction(settings.prediction),
+            read_only=read_only,
+            demo=demo,
+        )
+        self._metrics_server = MetricsServer(metrics, settings.metrics.host, settings.metrics.port) if settings.metrics.enabled else None
+        self._socket: SocketServer | None = None
+
+    async def start(self) -> None:
+        """Start everything; connecting goes on in the background."""
+        await self._start_metrics()
+        await self._start_socket()
+        await self.engine.start()
+
+    async def _start_metrics(self) -> None:
+        if self._metrics_server is None:
+            return
+        try:
+            port = self._metrics_server.start()
+        except MetricsPortError as error:
+            if not self._demo:
+                raise
+            log.warning("going on without metrics: %s", error)
+            self._metrics_server = None
+        else:
+            log.info("metrics at http://%s:%d/metrics", self._settings.metrics.host, port)
+
+    async def _start_socket(self) -> None:
+        if not self._settings.socket.enabled:
+            return
+        server = SocketServer(self.engine, socket_path(self._settings.socket))
+        try:
+            await server.start()
+        except (EngineAlreadyRunningError, SocketPathError) as error:
+            if not self._demo:
+                self._stop_metrics()
+                raise
+            log.warning("going on without a socket: %s", error)
+        else:
+            self._socket = server
+
+    async def wind_down(self, policy: Literal["release", "drain"]) -> int:
+        """End all dispatches by policy; returns how many releases are still owed."""
+        owed = await self.engine.wind_down(policy)
+        if owed:
+            log.warning("%d vehicles have not confirmed their release: they may still follow their last setpoint", owed)
+        return owed
+
+    async def close(self) -> None:
+        """Stop everything. Idempotent."""
+        if self._socket is not None:
+            await self._socket.close()
+        await self.engine.close()
+        self._stop_metrics()
+
+    def _stop_metrics(self) -> None:
+        if self._metrics_server is not None:
+            self._metrics_server.stop()
+
+
+def _link(settings: MqttSettings, on_message: MessageHandler, on_link: LinkHandler, refused: RefusedLog, topics: Topics) -> MqttLink:
+    return AiomqttLink(settings, topics.engine_subscriptions(), on_message, on_link, refused=refused)
