@@ -1,0 +1,439 @@
+"""The composer: fields that check themselves, a preview that is never stale, and a send that can't happen by accident."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from tests.console import pictures
+from tests.console.fake_port import FakePort
+from tests.console.harness import SteppedClock, running, text, until
+from v2g_console.console.app import ConsoleApp
+from v2g_console.console.composer_fields import FieldTexts, Known, check_fields
+from v2g_console.console.composer_flow import DWELL_S, Step
+from v2g_console.console.options import ConsoleExit
+from v2g_console.console.screens import composer as composer_module
+from v2g_console.console.screens.composer import ComposerScreen
+from v2g_console.contract.replies import Accepted, PlanView, Refusal, Refused, Reply
+from v2g_console.contract.requests import Arm, Operate, Origin, Plan, Request
+
+KNOWN = Known(("paris-nord", "lyon-2", "lille-hub"), ("home", "depot"), ("equal", "smart"))
+PLAN = pictures.plan(Plan(signal="FCR", power_kw=300.0, duration_s=60.0))
+
+
+class SlowPort(FakePort):
+    """Answers plans when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[tuple[Plan, asyncio.Future[Reply]]] = []
+
+    async def request(self, request: Request, origin: Origin) -> Reply:
+        if not isinstance(request, Plan):
+            return await super().request(request, origin)
+        self.requests.append(request)
+        self.waiting.append((request, asyncio.get_running_loop().create_future()))
+        return await self.waiting[-1][1]
+
+    def answer(self, number: int, **changes: object) -> None:
+        request, future = self.waiting[number]
+        future.set_result(Accepted(request="plan", result=msgspec.structs.replace(pictures.plan(request), **changes)))
+
+
+Pressing = Pilot[ConsoleExit]
+
+
+@asynccontextmanager
+async def composing(
+    port: FakePort, size: tuple[int, int] = (120, 36)
+) -> AsyncIterator[tuple[ConsoleApp, Pressing, ComposerScreen, SteppedClock]]:
+    """The composer, opened, on a clock of its own."""
+    clock = SteppedClock()
+    async with running(port, size) as (app, pilot):
+        composer = ComposerScreen(app.model, app.glyphs, clock)
+        await app.push_screen(composer)
+        await until(pilot, lambda: bool(port.asked(Plan)))
+        await pilot.pause()
+        yield app, pilot, composer, clock
+
+
+async def armed(pilot: Pressing, composer: ComposerScreen, clock: SteppedClock) -> None:
+    """Press Enter, see it armed, and take the time to read."""
+    await pilot.press("enter")
+    await until(pilot, lambda: composer.flow.step is Step.ARMED)
+    clock.now_s += 1.0
+
+
+def write(composer: ComposerScreen, field: str, value: str) -> None:
+    composer.query_one(f"#composer-{field}", Input).value = value
+
+
+@pytest.mark.parametrize(
+    ("texts", "request_"),
+    [
+        (FieldTexts(), Plan(signal="FCR", power_kw=300.0, duration_s=60.0)),
+        (FieldTexts(signal="fcr", power="-1 500,5 kW", duration="1h30m"), Plan(signal="FCR", power_kw=-1500.5, duration_s=5400.0)),
+        (FieldTexts(signal="aFRR", power="-50"), Plan(signal="aFRR_DOWN", power_kw=-50.0, duration_s=60.0)),
+        (FieldTexts(signal="aFRR_DOWN", power="50"), Plan(signal="aFRR_DOWN", power_kw=-50.0, duration_s=60.0)),
+        (FieldTexts(sites="L*"), Plan(signal="FCR", power_kw=300.0, duration_s=60.0, sites=("lyon-2", "lille-hub"))),
+        (
+            FieldTexts(sites="paris-nord, lyon-2", segments="home", allocator="equal"),
+            Plan(signal="FCR", power_kw=300.0, duration_s=60.0, sites=("paris-nord", "lyon-2"), segments=("home",), allocator="equal"),
+        ),
+    ],
+)
+def test_right_fields_make_the_request_that_is_meant(texts: FieldTexts, request_: Plan) -> None:
+    assert check_fields(texts, KNOWN).request == request_
+
+
+@pytest.mark.parametrize(
+    ("texts", "field", "said"),
+    [
+        (FieldTexts(signal="FRC"), "signal", "expected one of FCR, aFRR_UP, aFRR_DOWN, MA, NEBEF, EcoWatt"),
+        (FieldTexts(signal=""), "signal", "expected one of FCR"),
+        (FieldTexts(power="much"), "power", "expected kW, for example 300 (up) or -300 (down)"),
+        (FieldTexts(power=""), "power", "expected kW"),
+        (FieldTexts(power="0"), "power", "expected kW other than 0"),
+        (FieldTexts(power="nan"), "power", "expected kW other than 0"),
+        (FieldTexts(power="1e999"), "power", "expected kW other than 0"),
+        (FieldTexts(signal="NEBEF", power="-10"), "power", "NEBEF takes a positive power"),
+        (FieldTexts(signal="aFRR_UP", power="-10"), "power", "aFRR_UP takes a positive power"),
+        (FieldTexts(duration="soon"), "duration", "expected a time such as 30s, 5m or 1h30m"),
+        (FieldTexts(duration="1.2.3"), "duration", "expected a time such as 30s"),
+        (FieldTexts(duration="0"), "duration", "expected a time above 0"),
+        (FieldTexts(sites="berlin"), "sites", "no site 'berlin': known are paris-nord, lyon-2, lille-hub"),
+        (FieldTexts(segments="x*"), "segments", "no segment 'x*': known are home, depot"),
+        (FieldTexts(allocator="clever"), "allocator", "expected equal or smart, or nothing"),
+    ],
+)
+def test_a_wrong_field_says_beside_it_what_is_expected(texts: FieldTexts, field: str, said: str) -> None:
+    checked = check_fields(texts, KNOWN)
+    word = getattr(checked, field)
+    assert checked.request is None and word.wrong and said in word.text
+
+
+def test_the_sign_is_told_in_words() -> None:
+    assert check_fields(FieldTexts(power="300"), KNOWN).power.text == "▲ up: inject more / draw less"
+    assert check_fields(FieldTexts(power="-300"), KNOWN).power.text == "▼ down: inject less / draw more"
+    assert check_fields(FieldTexts(signal="aFRR_DOWN", power="300"), KNOWN).power.text.startswith("▼ down")
+
+
+async def test_d_enter_f5_sends_the_dispatch_that_was_shown_and_selects_it() -> None:
+    port = FakePort()
+    async with running(port) as (app, pilot):
+        await pilot.press("d")
+        await until(pilot, lambda: "60 vehicles of 88 that can" in text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "ARMED" in text(app))
+        composer = app.screen
+        assert isinstance(composer, ComposerScreen)
+        shown = text(app)
+        assert "FCR  ▲ 300 kW   up: inject more / draw less" in shown and "to 60 vehicles for 01:00   at all sites" in shown
+        await until(pilot, lambda: not composer.flow.too_soon())
+        await pilot.press("f5")
+        await until(pilot, lambda: not isinstance(app.screen, ComposerScreen))
+        assert [type(request) for request in port.requests if isinstance(request, Arm | Operate)] == [Arm, Operate]
+        assert port.asked(Operate) == [Operate(plan_id="plan-1", revision=1)]
+        assert app.model.selected_dispatch_id == pictures.DISPATCH_ID
+
+
+async def test_enter_before_the_preview_is_there_arms_once_it_is() -> None:
+    port = SlowPort()
+    async with composing(port) as (app, pilot, composer, _clock):
+        await pilot.press("enter")
+        await until(pilot, lambda: len(port.waiting) == 2)
+        assert port.asked(Arm) == []
+        port.answer(1)
+        await until(pilot, lambda: composer.flow.step is Step.ARMED)
+        assert "ARMED" in text(app)
+
+
+async def test_f5_right_after_arming_is_a_held_key_and_sends_nothing() -> None:
+    port = FakePort()
+    async with composing(port) as (app, pilot, composer, clock):
+        await pilot.press("enter")
+        await until(pilot, lambda: composer.flow.step is Step.ARMED)
+        clock.now_s += DWELL_S - 0.01
+        await pilot.press("f5", "f5", "f5")
+        assert port.asked(Operate) == []
+        assert "too soon after arming" in text(app)
+        clock.now_s += 0.02
+        await pilot.press("f5")
+        await until(pilot, lambda: len(port.asked(Operate)) == 1)
+
+
+async def test_no_number_of_enters_ever_sends() -> None:
+    port = FakePort()
+    async with composing(port) as (_app, pilot, _composer, clock):
+        for _ in range(20):
+            await pilot.press("enter")
+            clock.now_s += 0.4
+        assert len(port.asked(Arm)) == 1
+        assert port.asked(Operate) == []
+
+
+async def test_no_number_of_f5_sends_what_is_not_armed() -> None:
+    port = FakePort()
+    async with composing(port) as (app, pilot, _composer, _clock):
+        await pilot.press("f5", "f5", "f5")
+        assert port.asked(Operate) == port.asked(Arm) == []
+        assert "not armed: Enter arms the plan first" in text(app)
+
+
+class HoldingPort(FakePort):
+    """Keeps the answer to one kind of request back until the test lets it go."""
+
+    def __init__(self, kind: type[Request]) -> None:
+        super().__init__()
+        self.kind = kind
+        self.held: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def request(self, request: Request, origin: Origin) -> Reply:
+        reply = await super().request(request, origin)
+        if isinstance(request, self.kind):
+            await self.held
+        return reply
+
+
+async def test_a_second_f5_sends_nothing_twice() -> None:
+    port = HoldingPort(Operate)
+    async with composing(port) as (app, pilot, composer, clock):
+        await armed(pilot, composer, clock)
+        await pilot.press("f5", "f5", "enter", "f5")
+        assert "SENDING" in text(app)
+        port.held.set_result(None)
+        await until(pilot, lambda: not isinstance(app.screen, ComposerScreen))
+        assert len(port.asked(Operate)) == 1
+
+
+async def test_the_key_that_opens_it_does_no_harm_when_held() -> None:
+    async with running(FakePort()) as (app, pilot):
+        await pilot.press(*"dddddd")
+        composer = app.screen
+        assert isinstance(composer, ComposerScreen)
+        assert len(app.screen_stack) == 2
+        assert composer.query_one("#composer-power", Input).value == "300"
+        assert composer.query_one("#composer-signal", Input).value == "FCR"
+
+
+async def test_escape_disarms_first_and_leaves_second() -> None:
+    port = FakePort()
+    async with composing(port) as (app, pilot, composer, clock):
+        await armed(pilot, composer, clock)
+        await pilot.press("escape")
+        assert "disarmed: nothing was sent" in text(app)
+        await pilot.press("f5")
+        assert port.asked(Operate) == []
+        await pilot.press("escape")
+        assert not isinstance(app.screen, ComposerScreen)
+
+
+async def test_the_ten_seconds_are_counted_down_and_then_nothing_can_be_sent() -> None:
+    port = FakePort()
+    async with composing(port) as (app, pilot, composer, clock):
+        await pilot.press("enter")
+        await until(pilot, lambda: composer.flow.step is Step.ARMED)
+        clock.now_s += 7.0
+        left_s = composer.flow.left_s()
+        assert 0 < left_s <= 3.0
+        await until(pilot, lambda: f"{left_s:.1f} s" in text(app))
+        clock.now_s += 3.1
+        await pilot.press("f5")
+        await until(pilot, lambda: "the ten seconds are over: nothing was sent" in text(app))
+        await pilot.press("f5")
+        assert port.asked(Operate) == []
+
+
+async def test_only_the_newest_question_is_answered_on_screen() -> None:
+    port = SlowPort()
+    async with composing(port) as (app, pilot, composer, _clock):
+        write(composer, "power", "400")
+        await until(pilot, lambda: len(port.waiting) == 2)
+        port.answer(1, vehicles=42)
+        await until(pilot, lambda: "42 vehicles of" in text(app))
+        port.answer(0, vehicles=13)
+        await pilot.pause()
+        assert "13 vehicles of" not in text(app)
+        assert composer.flow.plan is not None and composer.flow.plan.requested_kw == 400.0
+
+
+async def test_typing_is_asked_once_when_it_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composer_module, "DEBOUNCE_S", 0.6)
+    port = FakePort()
+    async with composing(port) as (_app, pilot, composer, _clock):
+        before = len(port.asked(Plan))
+        for power in ("1", "12", "120"):
+            write(composer, "power", power)
+            await pilot.pause()
+        await until(pilot, lambda: len(port.asked(Plan)) > before)
+        await pilot.pause(composer_module.DEBOUNCE_S)
+        assert [plan.power_kw for plan in port.asked(Plan)[before:] if isinstance(plan, Plan)] == [120.0]
+
+
+async def test_a_plan_of_other_fields_is_marked_and_cannot_be_armed() -> None:
+    port = SlowPort()
+    async with composing(port) as (app, pilot, composer, _clock):
+        port.answer(0)
+        await until(pilot, lambda: composer.flow.current)
+        write(composer, "power", "999")
+        await until(pilot, lambda: "the plan before the last change" in text(app))
+        await pilot.press("enter")
+        assert port.asked(Arm) == []
+
+
+async def test_a_wrong_field_takes_the_plan_away() -> None:
+    port = FakePort()
+    async with composing(port) as (app, pilot, composer, _clock):
+        write(composer, "signal", "FRC")
+        await until(pilot, lambda: "expected one of FCR" in text(app))
+        await pilot.press("enter")
+        assert "the marked field must be changed first" in text(app)
+        assert port.asked(Arm) == []
+
+
+async def test_an_edit_while_arming_is_under_way_leaves_it_unarmed() -> None:
+    port = HoldingPort(Arm)
+    async with composing(port) as (_app, pilot, composer, clock):
+        await until(pilot, lambda: composer.flow.current)
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(port.asked(Arm)))
+        write(composer, "power", "900")
+        await pilot.pause()
+        port.held.set_result(None)
+        await until(pilot, lambda: composer.flow.current)
+        clock.now_s += 1.0
+        await pilot.press("f5")
+        assert composer.flow.step is Step.EDITING and port.asked(Operate) == []
+
+
+async def test_a_changed_plan_is_told_and_must_be_armed_again() -> None:
+    port = FakePort()
+    newer = msgspec.structs.replace(PLAN, plan_id="plan-2", revision=2, vehicles=48, allocated_kw=240.0, shortfall_kw=60.0)
+    port.answers[Operate] = lambda _: Refused(request="operate", reason=Refusal.PLAN_CHANGED, message="the fleet changed", plan=newer)
+    async with composing(port) as (app, pilot, composer, clock):
+        await armed(pilot, composer, clock)
+        await pilot.press("f5")
+        await until(pilot, lambda: "PLAN_CHANGED: the fleet changed" in text(app))
+        assert "vehicles 60 -> 48, allocated 300.0 -> 240.0 kW, shortfall 0.0 -> 60.0 kW" in text(app)
+        clock.now_s += 5.0
+        await pilot.press("f5")
+        assert len(port.asked(Operate)) == 1
+        await pilot.press("enter")
+        await until(pilot, lambda: len(port.asked(Arm)) == 2)
+        assert port.asked(Arm)[1] == Arm(plan_id="plan-2", revision=2)
+
+
+async def test_above_the_limit_the_power_is_typed() -> None:
+    port = FakePort()
+    port.answers[Plan] = lambda request: Accepted(request="plan", result=_large(request))
+    async with composing(port) as (app, pilot, composer, _clock):
+        await until(pilot, lambda: composer.flow.current)
+        await pilot.press("enter")
+        await until(pilot, lambda: "type 300 and press Enter" in text(app))
+        assert port.asked(Arm) == []
+        await pilot.press(*"299", "enter")
+        assert port.asked(Arm) == []
+        await pilot.press("backspace", *"9", "home", "delete", "delete", "delete", *"300", "enter")
+        await until(pilot, lambda: composer.flow.step is Step.ARMED)
+        assert port.asked(Arm) == [Arm(plan_id="plan-1", revision=1, typed_kw=300.0)]
+
+
+def _large(request: Request) -> PlanView:
+    assert isinstance(request, Plan)
+    return msgspec.structs.replace(pictures.plan(request), type_to_confirm=True)
+
+
+@pytest.mark.parametrize("kind", [Plan, Arm, Operate])
+async def test_a_refusal_stands_in_its_place_with_reason_message_and_hint(kind: type[Request]) -> None:
+    port = FakePort()
+    async with composing(port) as (app, pilot, composer, clock):
+        port.answers[kind] = lambda _: Refused(request="x", reason=Refusal.SHORTFALL, message="60 kW short", hint="lower the power")
+        if kind is Plan:
+            write(composer, "power", "360")
+        else:
+            await pilot.press("enter")
+        if kind is Operate:
+            await until(pilot, lambda: composer.flow.step is Step.ARMED)
+            clock.now_s += 1.0
+            await pilot.press("f5")
+        await until(pilot, lambda: "SHORTFALL: 60 kW short (lower the power)" in text(app))
+        assert composer.flow.step is Step.EDITING
+
+
+async def test_a_plan_that_the_engine_forgot_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(composer_module, "REPLAN_S", 3600.0)
+    port = FakePort()
+    port.answers[Arm] = lambda _: Refused(request="arm", reason=Refusal.UNKNOWN_PLAN, message="no such plan")
+    async with composing(port) as (app, pilot, composer, _clock):
+        await until(pilot, lambda: composer.flow.current)
+        before = len(port.asked(Plan))
+        await pilot.press("enter")
+        await until(pilot, lambda: len(port.asked(Plan)) == before + 1)
+        await until(pilot, lambda: composer.flow.current)
+        assert "UNKNOWN_PLAN: no such plan" in text(app)
+
+
+async def test_leaving_while_sending_breaks_nothing_off() -> None:
+    port = HoldingPort(Operate)
+    async with composing(port) as (app, pilot, composer, clock):
+        await armed(pilot, composer, clock)
+        await pilot.press("f5")
+        await until(pilot, lambda: bool(port.asked(Operate)))
+        await pilot.press("escape")
+        assert not isinstance(app.screen, ComposerScreen)
+        port.held.set_result(None)
+        await until(pilot, lambda: app.model.selected_dispatch_id == pictures.DISPATCH_ID)
+
+
+async def test_an_engine_that_dies_while_sending_does_not_read_as_not_sent() -> None:
+    port = FakePort()
+    async with composing(port) as (app, pilot, composer, clock):
+        await armed(pilot, composer, clock)
+
+        def die(_: Request) -> Reply:
+            raise ConnectionError("socket closed")
+
+        port.answers[Operate] = die
+        await pilot.press("f5")
+        await until(pilot, lambda: "it is not known whether it was sent" in text(app))
+
+
+async def test_up_and_down_walk_through_the_signals() -> None:
+    async with composing(FakePort()) as (_app, pilot, composer, _clock):
+        await pilot.press("shift+tab", "down")
+        assert composer.query_one("#composer-signal", Input).value == "aFRR_UP"
+        await pilot.press("up", "up")
+        assert composer.query_one("#composer-signal", Input).value == "EcoWatt"
+
+
+async def test_shortfall_preemption_risk_and_warnings_are_in_the_preview() -> None:
+    port = FakePort()
+    bad = msgspec.structs.replace(
+        PLAN,
+        allocated_kw=240.0,
+        shortfall_kw=60.0,
+        limits=(("SITE_LIMIT", 60.0),),
+        departures_at_risk=3,
+        preempts=(("#81c0", 40.0),),
+        warnings=("two sites have no telemetry",),
+    )
+    port.answers[Plan] = lambda _: Accepted(request="plan", result=bad)
+    async with composing(port, (80, 40)) as (app, pilot, _composer, _clock):
+        await until(pilot, lambda: "60 kW   SITE_LIMIT 60 kW (its site is at its limit)" in text(app))
+        shown = text(app)
+        assert "3 at risk" in shown and "#81c0: it loses 40 kW" in shown and "two sites have no telemetry" in shown
+        assert "SOC_BELOW_MIN      SoC below the rule of this product" in shown
+        assert "80 kW on 16 vehicles" in shown
+
+
+@pytest.mark.parametrize("size", [(200, 60), (120, 36), (80, 24), (60, 14), (40, 10)])
+async def test_what_will_be_sent_is_readable_at_any_size(size: tuple[int, int]) -> None:
+    async with composing(FakePort(), size) as (app, pilot, composer, clock):
+        await armed(pilot, composer, clock)
+        await pilot.pause()
+        assert "ARMED" in text(app) and "FCR  ▲ 300 kW" in text(app) and "60 vehicles for 01:00" in text(app)
+        assert "F5 SEND" in text(app)

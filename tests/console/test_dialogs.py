@@ -1,0 +1,172 @@
+import pytest
+
+from tests.console import pictures
+from tests.console.fake_port import FakePort
+from tests.console.harness import running, text, until
+from v2g_console.console.options import ConsoleExit
+from v2g_console.console.screens import choice
+from v2g_console.console.screens.choice import ChoiceDialog
+from v2g_console.console.screens.overview import OverviewScreen
+from v2g_console.contract.replies import Refusal, Refused
+from v2g_console.contract.requests import Cancel, Resume, Stop
+
+
+@pytest.fixture
+def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "DWELL_S", 0.0)
+
+
+@pytest.fixture
+def endless_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "DWELL_S", 1e9)
+
+
+async def test_quitting_with_dispatches_asks_and_stays_by_default(no_dwell: None) -> None:
+    async with running(FakePort()) as (app, pilot):
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        assert "Active: 2 dispatches, 463 vehicles, 1 800 kW." in text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, OverviewScreen))
+        assert app.return_value is None
+        assert app.is_running
+
+
+@pytest.mark.parametrize(("key", "ended"), [("r", ConsoleExit.QUIT_RELEASE), ("k", ConsoleExit.QUIT_KEEP_RUNNING)])
+async def test_quitting_takes_the_answer(no_dwell: None, key: str, ended: ConsoleExit) -> None:
+    async with running(FakePort()) as (app, pilot):
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press(key)
+        await until(pilot, lambda: app.return_value is not None)
+    assert app.return_value is ended
+
+
+async def test_quitting_without_dispatches_does_not_ask() -> None:
+    async with running(FakePort(pictures.quiet())) as (app, pilot):
+        await pilot.press("q")
+        await until(pilot, lambda: app.return_value is not None)
+    assert app.return_value is ConsoleExit.QUIT_RELEASE
+
+
+async def test_a_doubled_or_held_quit_key_never_ends_the_console() -> None:
+    async with running(FakePort()) as (app, pilot):
+        await pilot.press(*"qqqqqqqq")
+        await pilot.pause()
+        assert app.return_value is None
+        assert isinstance(app.screen, ChoiceDialog)
+
+
+async def test_stop_needs_another_key_than_its_own(no_dwell: None) -> None:
+    port = FakePort()
+    async with running(port) as (app, pilot):
+        await pilot.press("f8", "f8", "f8")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        assert len(app.screen_stack) == 2
+        assert port.asked(Stop) == []
+        await pilot.press("y")
+        await until(pilot, lambda: bool(port.asked(Stop)))
+        await until(pilot, lambda: bool(app.notices))
+        assert "463 vehicles go back to their baseline" in app.notices[-1]
+
+
+async def test_stop_is_not_taken_before_the_dialog_was_seen(endless_dwell: None) -> None:
+    port = FakePort()
+    async with running(port) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("y", "tab", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, ChoiceDialog)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, OverviewScreen))
+    assert port.asked(Stop) == []
+
+
+async def test_stop_works_inside_a_field_and_leaves_s_to_the_field(no_dwell: None) -> None:
+    port = FakePort()
+    async with running(port) as (app, pilot):
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: not isinstance(app.screen, OverviewScreen))
+        await pilot.press("s")
+        await pilot.pause()
+        assert not isinstance(app.screen, ChoiceDialog)
+        await pilot.press("f8")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("y")
+        await until(pilot, lambda: bool(port.asked(Stop)))
+
+
+async def test_stop_works_inside_another_dialog(no_dwell: None) -> None:
+    port = FakePort()
+    async with running(port) as (app, pilot):
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("f8")
+        await until(pilot, lambda: app.screen.id == "ask-stop")
+        await pilot.press("y")
+        await until(pilot, lambda: bool(port.asked(Stop)))
+
+
+async def test_s_stops_where_no_field_has_the_focus(no_dwell: None) -> None:
+    async with running(FakePort()) as (app, pilot):
+        await pilot.press("s")
+        await until(pilot, lambda: app.screen.id == "ask-stop")
+
+
+async def test_cancel_asks_about_the_selected_dispatch(no_dwell: None) -> None:
+    port = FakePort()
+    async with running(port) as (app, pilot):
+        await pilot.press("down", "c")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        assert "#81c0 NEBEF ▲ 300 kW, 51 vehicles" in text(app)
+        await pilot.press("c", "enter")
+        await until(pilot, lambda: isinstance(app.screen, OverviewScreen))
+        assert port.asked(Cancel) == []
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("y")
+        await until(pilot, lambda: bool(port.asked(Cancel)))
+        assert port.asked(Cancel) == [Cancel(dispatch_id=pictures.SECOND_ID)]
+
+
+async def test_resume_is_an_act_of_its_own(no_dwell: None) -> None:
+    port = FakePort(pictures.stopped())
+    async with running(port) as (app, pilot):
+        await pilot.press("f9")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        assert "2 vehicles have not confirmed their release yet" in text(app)
+        await pilot.press("y")
+        await until(pilot, lambda: bool(port.asked(Resume)))
+
+
+async def test_a_refusal_is_shown_with_its_hint(no_dwell: None) -> None:
+    port = FakePort()
+    port.answers[Stop] = lambda _: Refused(
+        request="stop", reason=Refusal.FORBIDDEN, message="viewers can't [/] stop", hint="ask \x1b an operator"
+    )
+    async with running(port) as (app, pilot):
+        await pilot.press("f8")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("y")
+        await until(pilot, lambda: bool(app.notices))
+        await pilot.pause()
+        assert app.notices[-1] == "viewers can't [/] stop (ask \\x1b an operator)"
+
+
+async def test_panes_go_on_under_a_dialog() -> None:
+    port = FakePort()
+    async with running(port) as (app, pilot):
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        port.show(pictures.cut())
+        await until(pilot, lambda: "link ○ down" in text(app))
+
+
+async def test_a_dialog_fits_a_tiny_terminal() -> None:
+    async with running(FakePort(), (40, 10)) as (app, pilot):
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.pause()
+        for word in ("n Stay", "r Release", "k Keep"):
+            assert word in text(app)

@@ -1,0 +1,272 @@
+"""The Textual application: one refresh tick, the screens, the themes, and the one place where actions are carried out."""
+
+import asyncio
+import inspect
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from textual.binding import BindingType
+from textual.command import CommandPalette
+from textual.screen import Screen
+
+from v2g_console.console.actions import ACTIONS, Action, Scope, action_of, actions_of, key_text
+from v2g_console.console.farewell import farewell
+from v2g_console.console.glyphs import glyphs_for
+from v2g_console.console.model import ConsoleModel, ShowsSnapshot
+from v2g_console.console.operating import OperatingApp
+from v2g_console.console.options import ConsoleExit, ConsoleOptions
+from v2g_console.console.palette import ActionProvider
+from v2g_console.console.screens.base import ConsoleScreen, bindings_of
+from v2g_console.console.screens.overview import OverviewScreen
+from v2g_console.console.terminal import wants_no_color
+from v2g_console.console.themes import BUILT_IN, load_themes, variables
+from v2g_console.contract.events import AlarmRaised, DispatchCompleted, DispatchFailed, Event
+from v2g_console.contract.port import EnginePort
+from v2g_console.contract.requests import Origin
+
+log = logging.getLogger(__name__)
+BELL_EVERY_S: Final = 5.0
+
+
+class ConsoleCrashError(RuntimeError):
+    """The console broke; the message is its report, without values of variables."""
+
+
+class ConsoleApp(OperatingApp):
+    """The console over one engine. `shelf` holds the themes; `model` what is known."""
+
+    TITLE = "V2G CONSOLE"
+    COMMANDS: ClassVar = {lambda: ActionProvider}
+    # Textual would bind its own palette key; the registry has ours.
+    ENABLE_COMMAND_PALETTE = False
+    NOTIFICATION_TIMEOUT = 8.0
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of(actions_of(Scope.GLOBAL))
+    CSS = """
+    ConsoleScreen { background: $background; color: $foreground; scrollbar-size-vertical: 1; }
+    Toast { background: $panel; color: $foreground; padding: 0 1; max-width: 90%; }
+    .-ascii Pane, .-ascii FleetPane, .-ascii ChoiceDialog > Vertical { border: ascii $line; }
+    .-ascii Pane:focus, .-ascii FleetPane:focus-within { border: ascii $focus; }
+    .-ascii * { scrollbar-size: 0 0; }
+    .-ascii SearchIcon { display: none; }
+    """
+
+    def __init__(
+        self,
+        port: EnginePort,
+        origin: Origin,
+        options: ConsoleOptions,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        # Decided before Textual's own set-up, which removes NO_COLOR: with native colours on, its filter then takes every colour away.
+        super().__init__(ConsoleModel(port, origin, monotonic_s), ansi_color=True if wants_no_color() else None)
+        self.options = options
+        self.glyphs = glyphs_for(options.ascii)
+        self.shelf = load_themes()
+        for theme in self.shelf.themes.values():
+            self.register_theme(theme)
+        self.theme, self._theme_problem = self.shelf.choose(options.theme)
+        self._monotonic_s = monotonic_s
+        self.pulling = False
+        self._rang_at_s: float | None = None
+        self.set_class(options.ascii, "-ascii")
+        if options.ascii:
+            self.draw_in_ascii()
+        self.when_running: Callable[[], None] | None = None
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our style names, for Textual's own themes."""
+        return variables(BUILT_IN)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The overview."""
+        return OverviewScreen(self.model, self.glyphs)
+
+    def on_mount(self) -> None:
+        """Start the refresh tick; the first picture is drawn before the engine is asked for anything."""
+        for problem in (*self.shelf.problems, self._theme_problem):
+            if problem:
+                self.say(problem, "warning")
+        self.set_interval(1.0 / self.options.refresh_hz, self.tick)
+        self.call_after_refresh(self.tick)
+        if self.when_running is not None:
+            self.when_running()
+
+    def tick(self) -> None:
+        """Ask for the newest picture unless the last question is still open; then only the age of what is shown moves on."""
+        if self.pulling:
+            self.show_model()
+            return
+        self.pulling = True
+        self.run_worker(self._pull(), group="refresh")
+
+    async def _pull(self) -> None:
+        try:
+            await self.model.pull()
+        finally:
+            self.pulling = False
+        self.show_model()
+        self._announce(self.model.newest_events)
+
+    def show_model(self) -> None:
+        """Draw the newest picture on every screen of the stack, also on those under a dialog."""
+        for screen in self.screen_stack if self.is_running else ():
+            if isinstance(screen, ConsoleScreen):
+                screen.refresh_from_model()
+            elif isinstance(screen, ShowsSnapshot) and screen.is_mounted and self.model.snapshot is not None:
+                screen.apply_snapshot(self.model.snapshot)
+
+    def _announce(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            match event:
+                case AlarmRaised():
+                    self._ring()
+                    self.say(f"ALARM {event.text}: {event.response}", "error" if event.priority == 1 else "warning")
+                case DispatchCompleted():
+                    self.say(f"{event.signal} completed: {event.acked + event.limited} of {event.vehicles} vehicles acknowledged")
+                case DispatchFailed():
+                    self.say(f"{event.signal} failed: {event.reason}", "error")
+                case _:
+                    continue
+
+    def _ring(self) -> None:
+        now_s = self._monotonic_s()
+        if self._rang_at_s is None or now_s - self._rang_at_s >= BELL_EVERY_S:
+            self._rang_at_s = now_s
+            self.bell()
+
+    @property
+    def scope(self) -> Scope:
+        """Whose keys apply: the scope of the topmost full screen."""
+        screens = [screen for screen in self.screen_stack if isinstance(screen, ConsoleScreen)]
+        return screens[-1].scope if screens else Scope.OVERVIEW
+
+    def offered_actions(self) -> tuple[Action, ...]:
+        """What the palette offers here."""
+        return tuple(action for action in ACTIONS if action.in_palette and action.scope in {Scope.GLOBAL, self.scope})
+
+    def told_of(self, action: Action) -> str:
+        """The palette's small print: the keys, or why not now."""
+        blocked = action.blocked(self.model)
+        return f"not now: {blocked}" if blocked else " ".join(key_text(key) for key in action.keys)
+
+    async def action_invoke(self, action_id: str) -> None:
+        """Carry out an action of the registry, or say why not. Handlers that wait run beside the message loop."""
+        action = action_of(action_id)
+        blocked = action.blocked(self.model)
+        if blocked is not None:
+            self.say(f"{action.title}: {blocked}", "warning")
+            return
+        handler = getattr(self.screen, f"do_{action.handler}", None) or getattr(self, f"do_{action.handler}")
+        outcome = handler()
+        if inspect.isawaitable(outcome):
+            self.run_worker(_awaited(outcome), group="operate")
+
+    def action_use_theme(self, name: str) -> None:
+        """Switch the theme at once."""
+        self.theme, problem = self.shelf.choose(name)
+        if problem:
+            self.say(problem, "warning")
+
+    def do_next_theme(self) -> None:
+        """The next theme on the shelf."""
+        names = list(self.shelf.themes)
+        self.action_use_theme(names[(names.index(self.theme) + 1) % len(names)])
+        self.say(f"theme {self.theme}")
+
+    def do_palette(self) -> None:
+        """Textual's command palette, filled from the registry."""
+        self.push_screen(CommandPalette(placeholder="What to do?"))
+
+    async def do_help(self) -> None:
+        """Help on this screen."""
+        from v2g_console.console.screens.help import HelpScreen
+
+        await self.push_screen(HelpScreen(self.model, self.glyphs, self.scope))
+
+    async def do_go_overview(self) -> None:
+        """Back to the first screen."""
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+
+    async def do_go_fleet(self) -> None:
+        """The fleet, over the overview."""
+        from v2g_console.console.screens.fleet import FleetScreen
+
+        if isinstance(self.screen, FleetScreen):
+            return
+        await self.do_go_overview()
+        await self.push_screen(FleetScreen(self.model, self.glyphs))
+
+    async def do_filter_fleet(self) -> None:
+        """The fleet with its filter open."""
+        await self.do_go_fleet()
+        await self.action_invoke("fleet.filter")
+
+    async def do_compose_dispatch(self) -> None:
+        """A new dispatch."""
+        from v2g_console.console.screens.composer import ComposerScreen
+
+        if not isinstance(self.screen, ComposerScreen):
+            await self.push_screen(ComposerScreen(self.model, self.glyphs))
+
+    async def do_open_dispatch(self) -> None:
+        """All of the selected dispatch."""
+        from v2g_console.console.screens.dispatch_detail import DispatchDetailScreen
+
+        view = self.model.selected_dispatch()
+        if view is not None:
+            self.model.selected_dispatch_id = view.dispatch_id
+            await self.push_screen(DispatchDetailScreen(self.model, self.glyphs, view.dispatch_id))
+
+    async def do_open_vehicle(self) -> None:
+        """All of the selected vehicle."""
+        from v2g_console.console.screens.vehicle_detail import VehicleDetailScreen
+
+        if self.model.selected_vehicle_id is not None:
+            await self.push_screen(VehicleDetailScreen(self.model, self.glyphs, self.model.selected_vehicle_id))
+
+
+async def _awaited(outcome: object) -> None:
+    if inspect.isawaitable(outcome):
+        await outcome
+
+
+class EndSwitch:
+    """Ends the console from outside its loop: from an OS signal's handler or another thread. Harmless before and after its run."""
+
+    def __init__(self) -> None:
+        self._app: ConsoleApp | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pressed = False
+
+    def arm(self, app: ConsoleApp) -> None:
+        """Called on the console's loop when it runs."""
+        self._app, self._loop = app, asyncio.get_running_loop()
+        if self._pressed:
+            self.press()
+
+    def press(self) -> None:
+        """End the console with `ConsoleExit.ENDED`; may be called from anywhere, any number of times."""
+        self._pressed = True
+        if self._app is not None and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._app.exit, ConsoleExit.ENDED)
+
+
+def run_console(port: EnginePort, origin: Origin, options: ConsoleOptions, switch: EndSwitch | None = None) -> ConsoleExit:
+    """Draw until the operator leaves, on the calling (main) thread. The terminal is restored before it returns.
+
+    `port` must be usable from the loop that Textual makes here. `terminal.prepare` must have run. Raises ConsoleCrashError.
+    """
+    app = ConsoleApp(port, origin, options)
+    if switch is not None:
+        armed = switch
+        app.when_running = lambda: armed.arm(app)
+    chosen = app.run()
+    if app.crash_report:
+        raise ConsoleCrashError(app.crash_report)
+    for row in farewell(options, app.model.snapshot):
+        sys.stdout.write(f"{row}\n")
+    return ConsoleExit.ENDED if chosen is None else chosen

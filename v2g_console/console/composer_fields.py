@@ -1,0 +1,162 @@
+"""What is written in the composer's fields: checked as it is typed, with a word on each field, and turned into a request."""
+
+import math
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Final
+
+from v2g_console.contract.requests import Plan
+from v2g_console.domain.signal import PRODUCTS, Headroom, Signal, UnknownSignalError, WrongDirectionError, parse_signal
+from v2g_console.domain.units import duration_text, parse_duration_s
+
+UP_WORDS: Final = "up: inject more / draw less"
+DOWN_WORDS: Final = "down: inject less / draw more"
+_NAMES_SHOWN: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class FieldTexts:
+    """The fields as typed. The defaults show a whole life cycle on a demo fleet."""
+
+    signal: str = "FCR"
+    power: str = "300"
+    duration: str = "60s"
+    sites: str = ""
+    segments: str = ""
+    allocator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the engine knows that names in the fields can refer to."""
+
+    sites: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    allocators: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What is said beside a field; `wrong` if it must be changed."""
+
+    text: str
+    wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The request, if every field is right; and a word on each field."""
+
+    request: Plan | None
+    signal: Word
+    power: Word
+    duration: Word
+    sites: Word
+    segments: Word
+    allocator: Word
+
+
+def check_fields(texts: FieldTexts, known: Known) -> Checked:
+    """Check all fields. `Known` tables that are still empty let any name through: the engine says what is wrong with it."""
+    power_kw, power = _power(texts.power)
+    signal, signed_kw, signal_word, direction = _signal(texts.signal, power_kw)
+    duration_s, duration = _duration(texts.duration)
+    sites, sites_word = _names(texts.sites, known.sites, "site")
+    segments, segments_word = _names(texts.segments, known.segments, "segment")
+    allocator, allocator_word = _allocator(texts.allocator, known.allocators)
+    if not power.wrong and direction.text:
+        power = direction
+    words = (signal_word, power, duration, sites_word, segments_word, allocator_word)
+    request = None
+    if signal is not None and signed_kw is not None and duration_s is not None and not any(word.wrong for word in words):
+        request = Plan(signal=signal.value, power_kw=signed_kw, duration_s=duration_s, allocator=allocator, sites=sites, segments=segments)
+    return Checked(request, *words)
+
+
+def direction_words(power_kw: float) -> str:
+    """The sign in words."""
+    return UP_WORDS if power_kw >= 0 else DOWN_WORDS
+
+
+def typed_power_matches(typed: str, requested_kw: float) -> bool:
+    """True if the operator typed the power of the plan, with or without its sign."""
+    power_kw, _ = _power(typed)
+    return power_kw is not None and math.isclose(abs(power_kw), abs(requested_kw), rel_tol=0.0, abs_tol=0.05)
+
+
+def _power(text: str) -> tuple[float | None, Word]:
+    written = re.sub(r"[\s_]|kw$", "", text.strip().lower()).replace(",", ".").replace("−", "-")
+    try:
+        power_kw = float(written)
+    except ValueError:
+        return None, Word("expected kW, for example 300 (up) or -300 (down)", wrong=True)
+    if not math.isfinite(power_kw) or power_kw == 0.0:
+        return None, Word("expected kW other than 0, for example 300 (up) or -300 (down)", wrong=True)
+    return power_kw, Word("")
+
+
+def _signal(name: str, power_kw: float | None) -> tuple[Signal | None, float | None, Word, Word]:
+    """Signal, signed power, a word on the signal, a word on the power."""
+    try:
+        signal, signed_kw = parse_signal(name, 1.0 if power_kw is None else power_kw)
+    except UnknownSignalError:
+        return None, None, Word(f"expected one of {', '.join(Signal)}", wrong=True), Word("")
+    except WrongDirectionError as error:
+        return None, None, Word(""), Word(str(error), wrong=True)
+    arrow = "▲" if signed_kw >= 0 else "▼"
+    return signal, None if power_kw is None else signed_kw, Word(_product_words(signal)), Word(f"{arrow} {direction_words(signed_kw)}")
+
+
+def _product_words(signal: Signal) -> str:
+    product = PRODUCTS[signal]
+    words = [product.note] if product.note else []
+    if product.headroom is Headroom.BOTH:
+        words.append("needs room both ways")
+    if product.reduction_only:
+        words.append("reduces charging, injects nothing")
+    if product.min_soc:
+        words.append(f"SoC from {product.min_soc:.2f}")
+    if product.needs_v2g:
+        words.append("V2G only")
+    return ", ".join(words)
+
+
+def _duration(text: str) -> tuple[float | None, Word]:
+    try:
+        duration_s = parse_duration_s(text)
+    except (ValueError, OverflowError):
+        return None, Word("expected a time such as 30s, 5m or 1h30m", wrong=True)
+    if not math.isfinite(duration_s) or duration_s <= 0:
+        return None, Word("expected a time above 0, such as 30s, 5m or 1h30m", wrong=True)
+    return duration_s, Word(f"{duration_text(duration_s)} from sending")
+
+
+def _names(text: str, known: tuple[str, ...], kind: str) -> tuple[tuple[str, ...], Word]:
+    """Names separated by commas or spaces, `*` allowed, none for all."""
+    wanted = [name for name in re.split(r"[,\s]+", text.strip()) if name]
+    if not wanted:
+        return (), Word(f"all {kind}s" + (f" ({len(known)})" if known else ""))
+    if not known:
+        return tuple(wanted), Word(f"no {kind} is known yet", wrong=False)
+    found: list[str] = []
+    for name in wanted:
+        hits = [one for one in known if fnmatchcase(one.lower(), name.lower())]
+        if not hits:
+            return (), Word(f"no {kind} {name[:24]!r}: known are {_listed(known)}", wrong=True)
+        found += [one for one in hits if one not in found]
+    return tuple(found), Word(f"{len(found)} of {len(known)}: {_listed(tuple(found))}")
+
+
+def _allocator(text: str, known: tuple[str, ...]) -> tuple[str | None, Word]:
+    name = text.strip().lower()
+    if not name:
+        return None, Word(f"as configured; or {', '.join(known)}" if known else "as configured")
+    if known and name not in known:
+        return None, Word(f"expected {' or '.join(known)}, or nothing", wrong=True)
+    return name, Word("")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,152 @@
+"""A plan in words: what it would do, to whom, who is left out and why; and what changed between two plans."""
+
+from typing import Final
+
+from textual.content import Content
+
+from v2g_console.console.composer_fields import direction_words
+from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.reason_text import by_count, explanation
+from v2g_console.console.safe_text import Part, line
+from v2g_console.console.widgets.text_pane import beside, field, title
+from v2g_console.contract.replies import PlanView
+from v2g_console.domain.units import duration_text, grouped, regulation_text
+
+TWO_COLUMNS_FROM_CELLS: Final = 92
+NOTABLE_KW: Final = 0.5
+_REASON_CELLS: Final = 19
+
+
+def preview_rows(plan: PlanView, width_cells: int, height_lines: int, glyphs: Glyphs) -> list[Content]:
+    """The whole preview; in two columns where one would be too long and there is room for two."""
+    left = [*_effect(plan, glyphs), *_warnings(plan, glyphs)]
+    below = [*left, line(), *left_out_rows(plan.left_out, width_cells)]
+    if len(below) <= height_lines or width_cells < TWO_COLUMNS_FROM_CELLS:
+        return below
+    left_cells = width_cells * 3 // 5
+    return beside(left, left_out_rows(plan.left_out, width_cells - left_cells), left_cells)
+
+
+def left_out_rows(left_out: dict[str, int], width_cells: int) -> list[Content]:
+    """Who is left out, most first, with the reason in words."""
+    total = sum(left_out.values())
+    if not total:
+        return [title("Left out"), line(("nobody", "$muted"))]
+    rows = [line(("Left out", "bold"), f"  {grouped(total)} vehicles")]
+    for name, count in by_count(left_out):
+        words = line(f"{grouped(count):>6}  ", f"{name:<{_REASON_CELLS}}", (explanation(name), "$muted"))
+        rows.append(words.truncate(max(1, width_cells), ellipsis=True))
+    return rows
+
+
+def limit_words(limits: tuple[tuple[str, float], ...]) -> str:
+    """`SITE_LIMIT 40 kW (its site is at its limit), ...`, largest first."""
+    return ", ".join(
+        f"{name} {grouped(abs(lost_kw))} kW" + (f" ({words})" if (words := explanation(name)) else "") for name, lost_kw in limits
+    )
+
+
+def signed_kw(power_kw: float, glyphs: Glyphs) -> str:
+    """`▲ 300 kW`."""
+    return glyphs.draw(regulation_text(power_kw))
+
+
+def sent_rows(plan: PlanView, sites: tuple[str, ...], segments: tuple[str, ...], glyphs: Glyphs) -> list[Content]:
+    """Exactly what will be sent, for the eye that checks it a last time."""
+    where = f"at {', '.join(sites)}" if sites else "at all sites"
+    who = f", segments {', '.join(segments)}" if segments else ""
+    short = plan.shortfall_kw if abs(plan.shortfall_kw) >= NOTABLE_KW else 0.0
+    rows = [
+        line((f"{plan.signal}  {signed_kw(plan.allocated_kw, glyphs)}", "bold"), f"   {direction_words(plan.requested_kw)}"),
+        line((f"to {grouped(plan.vehicles)} vehicles for {duration_text(plan.duration_s)}", "bold"), f"   {where}{who}"),
+    ]
+    if short:
+        rows.append(line((f"{grouped(abs(short))} kW short of {signed_kw(plan.requested_kw, glyphs)}", "bold $warning")))
+    elif plan.note:
+        rows.append(line((plan.note, "$muted")))
+    return rows
+
+
+def changes(before: PlanView, after: PlanView, glyphs: Glyphs) -> list[str]:
+    """What an operator would want to know that moved between two plans; a word if nothing notable did."""
+    found = []
+    if before.vehicles != after.vehicles:
+        found.append(f"vehicles {grouped(before.vehicles)} -> {grouped(after.vehicles)}")
+    for name, old, new in (
+        ("allocated", before.allocated_kw, after.allocated_kw),
+        ("shortfall", before.shortfall_kw, after.shortfall_kw),
+        ("without a lease", before.without_lease_kw, after.without_lease_kw),
+    ):
+        if abs(old - new) >= 0.05:
+            found.append(f"{name} {grouped(abs(old), 1)} -> {grouped(abs(new), 1)} kW")
+    if before.departures_at_risk != after.departures_at_risk:
+        found.append(f"departures at risk {before.departures_at_risk} -> {after.departures_at_risk}")
+    for name in sorted(before.left_out.keys() | after.left_out.keys()):
+        if before.left_out.get(name, 0) != after.left_out.get(name, 0):
+            found.append(f"{name} {before.left_out.get(name, 0)} -> {after.left_out.get(name, 0)}")
+    return [glyphs.draw(text) for text in found] or ["the share of single vehicles"]
+
+
+def _effect(plan: PlanView, glyphs: Glyphs) -> list[Content]:
+    rows = [
+        line(
+            ("Plan", "bold"),
+            f"  {grouped(plan.vehicles)} vehicles of {grouped(plan.eligible)} that can, {grouped(plan.considered)} looked at",
+        ),
+        field("allocated", *_allocated(plan, glyphs)),
+        field("shortfall", *_shortfall(plan)),
+        field(
+            "headroom",
+            f"{glyphs.up} {grouped(plan.up_kw)} kW up  {glyphs.down} {grouped(plan.down_kw)} kW down",
+            (_sustained(plan), "$muted"),
+        ),
+    ]
+    if plan.limits and abs(plan.shortfall_kw) < NOTABLE_KW:
+        rows.append(field("limited by", limit_words(plan.limits)))
+    rows.append(field("SoC", *_soc(plan)))
+    risk = plan.departures_at_risk
+    rows.append(field("departures", (f"{grouped(risk)} at risk" if risk else "none at risk", "bold $warning" if risk else "")))
+    rows.append(field("afterwards", f"{grouped(plan.rebound_kw)} kW of extra charging to expect"))
+    rows.append(field("without a lease", *_without_lease(plan)))
+    for dispatch, lost_kw in plan.preempts:
+        rows.append(field("takes from", (f"{dispatch}: it loses {grouped(abs(lost_kw))} kW", "bold $warning")))
+    return rows
+
+
+def _allocated(plan: PlanView, glyphs: Glyphs) -> list[Part]:
+    return [
+        (signed_kw(plan.allocated_kw, glyphs), "bold"),
+        f" of {signed_kw(plan.requested_kw, glyphs)}",
+        (f"   by {plan.allocator}", "$muted"),
+    ]
+
+
+def _shortfall(plan: PlanView) -> list[Part]:
+    if abs(plan.shortfall_kw) < NOTABLE_KW:
+        return ["none"]
+    cause = limit_words(plan.limits)
+    return [(f"{grouped(abs(plan.shortfall_kw))} kW", "bold $warning"), f"   {cause}" if cause else ""]
+
+
+def _sustained(plan: PlanView) -> str:
+    return f"  sustained {duration_text(plan.sustain_s)}"
+
+
+def _soc(plan: PlanView) -> list[Part]:
+    if plan.soc_before is None or plan.soc_after is None:
+        return ["nobody takes part" if not plan.vehicles else "unknown"]
+    lowest = "" if plan.soc_min_after is None else f", lowest {plan.soc_min_after:.2f}"
+    return [f"{plan.soc_before:.2f} -> {plan.soc_after:.2f} on average{lowest}"]
+
+
+def _without_lease(plan: PlanView) -> list[Part]:
+    if not plan.without_lease_vehicles:
+        return ["none: every vehicle falls back by itself"]
+    return [
+        f"{grouped(plan.without_lease_kw)} kW on {grouped(plan.without_lease_vehicles)} vehicles",
+        ("  (v1: they hold until told)", "$muted"),
+    ]
+
+
+def _warnings(plan: PlanView, glyphs: Glyphs) -> list[Content]:
+    return [line((f"{glyphs.warn} ", "$warning"), (text, "bold")) for text in plan.warnings]

@@ -1,0 +1,152 @@
+"""One dispatch in words: its head, what limits it, and who is left out."""
+
+from typing import Final
+
+from textual.content import Content
+
+from v2g_console.console.composer_preview import left_out_rows, limit_words
+from v2g_console.console.glyphs import Glyphs, progress_bar
+from v2g_console.console.reason_text import by_count, explanation
+from v2g_console.console.safe_text import line
+from v2g_console.console.times import clock_of, left_text
+from v2g_console.console.widgets.text_pane import Said, beside, fitted, title
+from v2g_console.contract.snapshot import AckProgress, DispatchView
+from v2g_console.domain.states import DispatchState
+from v2g_console.domain.units import duration_text, grouped, regulation_text
+
+HEAD_LINES: Final = 5
+NOTABLE_KW: Final = 0.5
+WATERFALL_FROM_LINES: Final = 5
+_TROUBLED: Final = frozenset({DispatchState.FAILED, DispatchState.STOPPED})
+
+
+def head_rows(view: DispatchView, width_cells: int, glyphs: Glyphs) -> list[Content]:
+    """The five lines that count: what, how much, answers, releases, times."""
+    return [
+        _what(view, width_cells, glyphs),
+        _powers(view, width_cells),
+        _answers(view.progress, width_cells, glyphs),
+        _releases(view, glyphs),
+        _times(view, width_cells),
+    ]
+
+
+def why_rows(view: DispatchView, width_cells: int, height_lines: int, glyphs: Glyphs) -> list[Content]:
+    """What limits it (a waterfall from requested to allocated) beside who is left out; with little room a line each."""
+    if height_lines < WATERFALL_FROM_LINES:
+        left_out = ", ".join(f"{grouped(count)} {name}" for name, count in by_count(view.left_out))
+        total = sum(view.left_out.values())
+        rows = [
+            line(("Limited by  ", "bold"), limit_words(view.limits) or "nothing"),
+            line((f"Left out {grouped(total)}  ", "bold"), left_out or "nobody"),
+        ]
+        return [row.truncate(width_cells, ellipsis=True) for row in rows[:height_lines]]
+    left_cells = width_cells // 2
+    limits = waterfall_rows(view, 20 if left_cells >= 56 else 8, glyphs)
+    return beside(limits[:height_lines], left_out_rows(view.left_out, width_cells - left_cells)[:height_lines], left_cells)
+
+
+def waterfall_rows(view: DispatchView, bar_cells: int, glyphs: Glyphs) -> list[Content]:
+    """From the requested power down to the allocated one, a line a cause, each bar where the last one ended."""
+    requested = abs(view.requested_kw)
+    rows = [title("Requested to allocated")]
+    rows.append(_fall("requested", requested, 0.0, requested, requested, bar_cells, glyphs))
+    at = requested
+    for name, lost_kw in view.limits:
+        lost = min(abs(lost_kw), at)
+        at -= lost
+        rows.append(_fall(name, -abs(lost_kw), at, lost, requested, bar_cells, glyphs))
+    rows.append(_fall("allocated", abs(view.allocated_kw), 0.0, abs(view.allocated_kw), requested, bar_cells, glyphs))
+    return rows
+
+
+def _fall(name: str, kw: float, start_kw: float, length_kw: float, whole_kw: float, bar_cells: int, glyphs: Glyphs) -> Content:
+    whole = max(whole_kw, 1e-9)
+    left = min(bar_cells - 1, int(start_kw / whole * bar_cells))
+    length = max(1, min(bar_cells - left, round(length_kw / whole * bar_cells)))
+    bar = f"{' ' * left}{(glyphs.bar_full if kw >= 0 else glyphs.bar_empty) * length}"
+    return line(f"{name:<15}", f"{grouped(kw):>8} kW ", (f"{bar:<{bar_cells}} ", "$accent"), (explanation(name), "$muted"))
+
+
+def _what(view: DispatchView, width_cells: int, glyphs: Glyphs) -> Content:
+    said = [
+        Said(view.short_id, "bold"),
+        Said(view.signal),
+        Said(glyphs.draw(regulation_text(view.requested_kw)), "bold"),
+        Said(view.state.value.replace("_", " "), "bold $warning" if view.state in _TROUBLED else "bold"),
+        Said(left_text(view.remaining_s), need=1),
+        Said("TEST" if view.test else "", "bold reverse"),
+        Said(view.outcome_reason, "bold $warning", 2),
+        Said(view.note, "$muted", 3),
+    ]
+    return fitted(said, width_cells)
+
+
+def _powers(view: DispatchView, width_cells: int) -> Content:
+    """What is wrong comes before what is usual where room is short."""
+    short = abs(view.shortfall_kw) >= NOTABLE_KW and view.shortfall_kw * view.requested_kw > 0
+    uncertain = abs(view.uncertain_kw) >= NOTABLE_KW
+    same = abs(view.allocated_kw - view.requested_kw) < NOTABLE_KW
+    delivered = "not measured" if view.delivered_kw is None else _kw(view.delivered_kw)
+    said = [
+        Said(f"target {_kw(view.requested_kw)}"),
+        Said(f"allocated {_kw(view.allocated_kw)}", need=4 if same else 2),
+        Said(f"acked {_kw(view.acknowledged_kw)}"),
+        Said(f"delivered {delivered}", need=1),
+        Said("" if view.delivered_kw is None else f"({view.delivered_coverage:.0%} measured)", "$muted", 3),
+        Said(f"uncertain {_kw(view.uncertain_kw)}" if uncertain else "", "bold", 2),
+        Said(f"short {_kw(view.shortfall_kw)}" if short else "", "bold $warning"),
+        Said("kW", "$muted", 1),
+    ]
+    return fitted(said, width_cells)
+
+
+def _answers(progress: AckProgress, width_cells: int, glyphs: Glyphs) -> Content:
+    answered = progress.acked + progress.limited
+    bar = progress_bar(answered / progress.commanded if progress.commanded else 0.0, 10, glyphs)
+    open_, troubled = progress.pending + progress.queued, "bold $warning"
+    retry = "" if progress.retry_in_s is None else f" in {progress.retry_in_s:.1f} s"
+    said = [
+        Said(f"acked {grouped(progress.acked)}/{grouped(progress.commanded)}"),
+        Said(bar, "$accent", 5),
+        Said(f"limited {progress.limited}", need=1 if progress.limited else 4),
+        Said(f"rejected {progress.rejected}", troubled if progress.rejected else "", 0 if progress.rejected else 4),
+        Said(f"silent {progress.silent}", troubled if progress.silent else "", 0 if progress.silent else 4),
+        Said(f"pending {open_}", need=1 if open_ else 6),
+        Said(f"try {progress.attempt}/{progress.attempts}{retry}", need=3),
+    ]
+    return fitted(said, width_cells)
+
+
+def _releases(view: DispatchView, glyphs: Glyphs) -> Content:
+    release = view.release
+    no_lease = f"  {_kw(view.without_lease_kw)} kW without a lease" if abs(view.without_lease_kw) >= NOTABLE_KW else ""
+    if not release.commanded:
+        return line(("release: not yet", "$muted"), no_lease)
+    confirmed = release.acked + release.limited
+    owed = release.commanded - confirmed
+    return line(
+        f"released {grouped(confirmed)}/{grouped(release.commanded)} ",
+        (progress_bar(confirmed / release.commanded, 10, glyphs), "$accent"),
+        (f"  owed {grouped(owed)}" if owed else "", "bold $warning"),
+        no_lease,
+    )
+
+
+def _times(view: DispatchView, width_cells: int) -> Content:
+    """As many of the smaller facts as fit, the more important ones first."""
+    stamps = (
+        ("started", view.started_ms),
+        ("ended" if view.ended_ms else "ends", view.ended_ms or view.ends_ms),
+        ("made", view.created_ms),
+    )
+    started, ends, made = (f"{word} {clock_of(at_ms)}" if at_ms is not None else "" for word, at_ms in stamps)
+    who = f"by {view.by} ({view.origin})" if view.by else ""
+    ref = f"ref {view.external_ref}" if view.external_ref else ""
+    allocator = f"allocator {view.allocator}" if view.allocator else ""
+    words = (f"for {duration_text(view.duration_s)}", started, ends, who, allocator, ref, made, view.dispatch_id)
+    return fitted([Said(word, "$muted", need) for need, word in enumerate(words)], width_cells)
+
+
+def _kw(power_kw: float) -> str:
+    return grouped(power_kw, 0 if abs(power_kw) >= 10 else 1)

@@ -1,0 +1,40 @@
+"""What the console says when it has gone: after a demo what ran, on which broker, and how to do the same without a screen."""
+
+import json
+
+from v2g_console.console.options import ConsoleOptions
+from v2g_console.console.safe_text import safe_text
+from v2g_console.contract.snapshot import DispatchView, Snapshot
+from v2g_console.domain.units import grouped, regulation_text
+
+_LISTED = 5
+
+
+def farewell(options: ConsoleOptions, snapshot: Snapshot | None) -> list[str]:
+    """Lines for standard output; empty unless this was a demo or a message was asked for."""
+    rows = demo_rows(snapshot) if options.demo and snapshot is not None else []
+    return rows + ([options.leave_message] if options.leave_message else [])
+
+
+def demo_rows(snapshot: Snapshot) -> list[str]:
+    """What ran, the broker's URL, and the newest dispatch as a headless command."""
+    summary = snapshot.summary
+    rows = [f"Demo: {grouped(summary.vehicles)} vehicles on {safe_text(snapshot.link.broker, 80)}, {len(snapshot.dispatches)} dispatches."]
+    rows += [f"  {_told(view)}" for view in snapshot.dispatches[:_LISTED]]
+    if not snapshot.dispatches:
+        return rows
+    newest = max(snapshot.dispatches, key=lambda view: view.created_ms)
+    request = {"request": "dispatch", "signal": newest.signal, "power_kw": newest.requested_kw, "duration_s": newest.duration_s}
+    return [
+        *rows,
+        "The same without a screen:",
+        f"  echo '{safe_text(json.dumps(request), None)}' | v2g-console demo --no-ui --commands -",
+    ]
+
+
+def _told(view: DispatchView) -> str:
+    acked = view.progress.acked + view.progress.limited
+    return (
+        f"{safe_text(view.short_id, 8)} {safe_text(view.signal, 12)} {regulation_text(view.requested_kw)}, {view.duration_s:.0f} s:"
+        f" {view.state.value}, {acked} of {view.vehicles} vehicles acknowledged"
+    )

@@ -1,0 +1,1 @@
+"""One file a screen; `base` says what they have in common."""

@@ -1,0 +1,343 @@
+"""The composer of a new dispatch: fields, live preview, arm, send."""
+
+import time
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from v2g_console.console.actions import Scope, actions_of
+from v2g_console.console.composer_fields import Known, typed_power_matches
+from v2g_console.console.composer_flow import ARMED_S, ComposerFlow, Step
+from v2g_console.console.composer_preview import changes, preview_rows
+from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.model import ConsoleModel
+from v2g_console.console.safe_text import line, lines, safe_text
+from v2g_console.console.screens.base import bindings_of
+from v2g_console.console.widgets.composer_form import ArmedPanel, ComposerForm
+from v2g_console.console.widgets.lines import Lines
+from v2g_console.console.widgets.text_pane import TextPane
+from v2g_console.contract.replies import Accepted, PlanView, Refusal, Refused, Reply
+from v2g_console.contract.requests import Arm, Operate, Request
+from v2g_console.contract.snapshot import Snapshot
+
+DEBOUNCE_S: Final = 0.15
+REPLAN_S: Final = 3.0
+COUNT_S: Final = 0.25
+
+
+class ComposerScreen(ModalScreen[str | None]):
+    """`Enter` arms the plan on show, `F5` sends it within ten seconds, `Esc` steps back.
+
+    Returns the dispatch's id, None if nothing was sent. Nothing that has the focus can send, and no key can both arm and send.
+    """
+
+    scope: ClassVar[Scope] = Scope.COMPOSER
+    CSS_PATH = "../styles/composer.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings_of(actions_of(Scope.COMPOSER)),
+        Binding("pagedown", "scroll_preview(1)", "More of the plan", show=False),
+        Binding("pageup", "scroll_preview(-1)", "Back in the plan", show=False),
+    ]
+    AUTO_FOCUS = "#composer-power"
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (14, "-room")]  # noqa: RUF012 - Textual declares it so
+
+    class DispatchSent(Message):
+        """A dispatch was sent from here; posted to the app."""
+
+        def __init__(self, dispatch_id: str) -> None:
+            super().__init__()
+            self.dispatch_id = dispatch_id
+
+    def __init__(self, model: ConsoleModel, glyphs: Glyphs, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.model = model
+        self.glyphs = glyphs
+        self.flow = ComposerFlow(monotonic_s)
+        self._debounce: Timer | None = None
+        self._says: tuple[str, ...] = ()
+        self._alert = False
+        self._drawn_told: Content | None = None
+        self._before: PlanView | None = None
+        self._must_type = False
+
+    def compose(self) -> ComposeResult:
+        """Fields or the armed panel, the preview, what is to be told, the keys."""
+        with Vertical(id="composer-box") as box:
+            box.border_title = Content(" New dispatch ")
+            yield ComposerForm(self.glyphs, self._known())
+            yield ArmedPanel(self.glyphs)
+            yield TextPane(id="composer-preview")
+            yield Static(id="composer-says")
+            yield Lines(id="composer-keys")
+
+    def on_mount(self) -> None:
+        """Plan what the fields start with."""
+        self.query_one("#composer-preview", TextPane).can_focus = False
+        self._fields_changed()
+        self.set_interval(REPLAN_S, self._replan)
+        self.set_interval(COUNT_S, self._count_down)
+
+    def on_resize(self) -> None:
+        """Draw for the new width."""
+        self._draw()
+
+    def apply_snapshot(self, snapshot: Snapshot) -> None:
+        """Sites and allocators may become known while the composer is open."""
+        self.query_one(ComposerForm).learn(self._known())
+
+    @on(ComposerForm.Changed)
+    def fields_changed(self) -> None:
+        """Check, and plan anew."""
+        self._fields_changed()
+
+    @on(Input.Submitted)
+    async def enter_in_field(self, event: Input.Submitted) -> None:
+        """Enter in a field arms, by way of the registry and its guard."""
+        event.stop()
+        await self.run_action("app.invoke('composer.arm')")
+
+    def do_arm(self) -> None:
+        """Arm the plan on show; if it is still being made, as soon as it is there. Never sends."""
+        if self.flow.step is Step.ARMED:
+            self._tell("Enter does not send: F5 sends, Esc steps back")
+        elif self.flow.step is not Step.EDITING:
+            return
+        elif self.flow.request is None:
+            self._tell("the marked field must be changed first", alert=True)
+        elif not self.flow.current or self.flow.plan is None:
+            self.flow.arm_when_planned = True
+            self._plan_now()
+        else:
+            self._arm(self.flow.plan)
+
+    def do_send(self) -> None:
+        """Send the armed plan."""
+        if self.flow.step is not Step.ARMED:
+            if self.flow.step is Step.EDITING:
+                self._tell("not armed: Enter arms the plan first")
+            return
+        if self.flow.too_soon():
+            self._tell("that came too soon after arming: read what will be sent, then press F5")
+            return
+        plan = self.flow.plan
+        if plan is not None and self.flow.left_s() > 0:
+            self.flow.step = Step.SENDING
+            self._draw()
+            # The app runs it: leaving this screen must not break off a send.
+            self.app.run_worker(self._ask(Operate(plan_id=plan.plan_id, revision=plan.revision), self._operated), group="composer-send")
+
+    def do_back(self) -> None:
+        """Disarm if armed; else leave without sending."""
+        if self.flow.step in {Step.ARMING, Step.ARMED}:
+            self.flow.disarm()
+            self._tell("disarmed: nothing was sent")
+            self.query_one(ComposerForm).enter()
+            self._draw()
+            return
+        if self.flow.step is Step.SENDING:
+            self.app.notify("left while sending: look whether the dispatch is there", severity="warning", markup=False)
+        self.dismiss(None)
+
+    def action_scroll_preview(self, pages: int) -> None:
+        """Read the rest of a plan that is longer than its pane."""
+        pane = self.query_one("#composer-preview", TextPane)
+        pane.scroll_relative(y=pages * max(1, pane.size.height - 1), animate=False)
+
+    def _known(self) -> Known:
+        snapshot = self.model.snapshot
+        if snapshot is None:
+            return Known()
+        fleet = snapshot.fleet
+        return Known(fleet.sites, fleet.segments, snapshot.engine.allocators)
+
+    def _fields_changed(self) -> None:
+        checked = self.query_one(ComposerForm).check()
+        if self.flow.edit(checked.request):
+            self._must_type = False
+            self._says = ()
+            self._before = None
+            self.query_one(ComposerForm).forget_typed()
+            if self._debounce is not None:
+                self._debounce.stop()
+            if checked.request is not None:
+                self._debounce = self.set_timer(DEBOUNCE_S, self._plan_now)
+        self._draw()
+
+    def _replan(self) -> None:
+        if self.flow.step is Step.EDITING and self.flow.current:
+            self._plan_now()
+
+    def _plan_now(self) -> None:
+        request = self.flow.request
+        if request is None or self.flow.step is not Step.EDITING:
+            return
+        number = self.flow.ask()
+        self._request(request, lambda reply: self._planned(number, reply))
+
+    def _planned(self, number: int, reply: Reply) -> None:
+        if isinstance(reply, Accepted) and isinstance(reply.result, PlanView):
+            arm_now = self.flow.arm_when_planned
+            if not self.flow.planned(number, reply.result):
+                return
+            self._must_type = self._must_type or reply.result.type_to_confirm
+            if arm_now:
+                self._arm(reply.result)
+        elif isinstance(reply, Refused) and self.flow.refused(number):
+            self._refused(reply)
+        self._draw()
+
+    def _arm(self, plan: PlanView) -> None:
+        self.flow.arm_when_planned = False
+        form = self.query_one(ComposerForm)
+        typed_kw: float | None = None
+        if self._must_type:
+            if not typed_power_matches(form.typed, plan.requested_kw):
+                self._tell(f"this power must be confirmed: type {abs(plan.requested_kw):g} and press Enter", alert=True)
+                self._draw()
+                form.ask_typed()
+                return
+            typed_kw = plan.requested_kw
+        number = self.flow.arming()
+        self._tell("")
+        self._request(Arm(plan_id=plan.plan_id, revision=plan.revision, typed_kw=typed_kw), lambda reply: self._armed(number, reply))
+
+    def _armed(self, number: int, reply: Reply) -> None:
+        if not self.flow.awaits(number):
+            return
+        if isinstance(reply, Accepted):
+            plan = reply.result if isinstance(reply.result, PlanView) else None
+            self.flow.armed(plan, self._armed_for_s(plan))
+            self.query_one(ArmedPanel).focus()
+        else:
+            self._step_back(reply)
+        self._draw()
+
+    def _armed_for_s(self, plan: PlanView | None) -> float:
+        snapshot = self.model.snapshot
+        if plan is None or plan.armed_until_ms is None or snapshot is None:
+            return ARMED_S
+        engine_now_ms = snapshot.utc_ms + self.model.contact().age_s * 1000
+        return (plan.armed_until_ms - engine_now_ms) / 1000
+
+    def _operated(self, reply: Reply) -> None:
+        if isinstance(reply, Accepted):
+            self.model.selected_dispatch_id = reply.dispatch_id
+            self.app.post_message(self.DispatchSent(reply.dispatch_id))
+            if self.is_attached:
+                self.dismiss(reply.dispatch_id)
+            return
+        if not self.is_attached:
+            told = safe_text(f"not sent: {reply.message}", 200)
+            self.app.notify(told, severity="error", markup=False)
+            return
+        self._step_back(reply)
+        self.query_one(ComposerForm).enter()
+        self._draw()
+
+    def _step_back(self, reply: Refused) -> None:
+        self._before = self.flow.plan
+        self.flow.disarm(reply.plan)
+        self._refused(reply)
+        if reply.plan is None:
+            # The engine may have forgotten this plan: the next Enter must find a new one.
+            self._plan_now()
+
+    def _refused(self, reply: Refused) -> None:
+        """Say why not; after PLAN_CHANGED what changed, and that it is for the operator to decide again."""
+        if reply.reason is Refusal.TYPE_TO_CONFIRM:
+            self._must_type = True
+            self.query_one(ComposerForm).ask_typed()
+        told = [f"{reply.reason.value}: {reply.message}{f' ({reply.hint})' if reply.hint else ''}"]
+        if reply.plan is not None and self._before is not None:
+            told.append(f"changed: {', '.join(changes(self._before, reply.plan, self.glyphs))}. Enter arms the new plan.")
+        self._tell(*told, alert=True)
+
+    def _request(self, request: Request, answered: Callable[[Reply], None]) -> None:
+        self.run_worker(self._ask(request, answered), group="composer")
+
+    async def _ask(self, request: Request, answered: Callable[[Reply], None]) -> None:
+        try:
+            reply = await self.model.request(request)
+        except OSError as error:  # ConnectionError and TimeoutError are among them
+            # Whether a send arrived is unknown then, and must not read as a refusal.
+            told = "it is not known whether it was sent: look at the dispatches" if isinstance(request, Operate) else "nothing was sent"
+            reply = Refused(request="", reason=Refusal.INTERNAL, message=f"the engine does not answer: {error}", hint=told)
+        answered(reply)
+
+    def _count_down(self) -> None:
+        if self.flow.step is not Step.ARMED:
+            return
+        if self.flow.left_s() <= 0:
+            self.flow.disarm()
+            self._tell("the ten seconds are over: nothing was sent, Enter arms again")
+            self.query_one(ComposerForm).enter()
+            self._draw()
+            return
+        self._draw()
+
+    def _tell(self, *told: str, alert: bool = False) -> None:
+        self._says, self._alert = told, alert
+        self._draw()
+
+    def _draw(self) -> None:
+        step, plan, request = self.flow.step, self.flow.plan, self.flow.request
+        armed = step in {Step.ARMED, Step.SENDING}
+        self.query_one(ComposerForm).display = not armed
+        panel = self.query_one(ArmedPanel)
+        panel.display = armed
+        if step is Step.SENDING:
+            panel.show_sending()
+        elif armed and plan is not None and request is not None:
+            panel.show_armed(plan, request, self.flow.left_s(), ARMED_S)
+        preview = self.query_one("#composer-preview", TextPane)
+        preview.show(self._preview(max(1, preview.size.width - 1), preview.size.height))
+        self._draw_told()
+        self.query_one("#composer-keys", Lines).show([keys_line(step, preview.max_scroll_y > 0)])
+
+    def _preview(self, width_cells: int, height_lines: int) -> list[Content]:
+        plan = self.flow.plan
+        if self.flow.request is None:
+            return [line(("the plan shows when the fields are right", "$muted"))]
+        if plan is None:
+            return [] if self._says else [line(("planning", "$muted"))]
+        rows = preview_rows(plan, width_cells, height_lines, self.glyphs)
+        # An older plan stays readable while the new one is made, but never looks like the new one.
+        return rows if self.flow.current else [line(("planning: what follows is the plan before the last change", "bold")), *rows]
+
+    def _draw_told(self) -> None:
+        mark, style = (f"{self.glyphs.warn} ", "bold $warning") if self._alert else ("", "bold")
+        told = lines([line((mark, style), (text, style)) for text in self._says if text])
+        if self._drawn_told is None or not told.is_same(self._drawn_told):
+            self._drawn_told = told
+            self.query_one("#composer-says", Static).update(told)
+
+
+def keys_line(step: Step, more: bool) -> Content:
+    """The keys that do something at this step."""
+    page = (("PgDn", "bold"), " more   ") if more else ("",)
+    match step:
+        case Step.ARMED:
+            return line(("F5", "bold"), " SEND   ", ("Esc", "bold"), " disarm, back to the fields   ", *page)
+        case Step.SENDING:
+            return line(("Esc", "bold"), " leave")
+        case _:
+            return line(
+                ("Enter", "bold"),
+                " arm   ",
+                ("Tab", "bold"),
+                " next   ",
+                ("Up/Down", "bold"),
+                " choose   ",
+                *page,
+                ("Esc", "bold"),
+                " leave",
+            )

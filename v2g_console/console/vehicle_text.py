@@ -1,0 +1,145 @@
+"""One vehicle in words: the lines of its detail screen."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from textual.content import Content
+
+from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.reason_text import reason_words
+from v2g_console.console.safe_text import Part, line
+from v2g_console.console.times import clock_of, span_text
+from v2g_console.console.widgets.text_pane import beside, field, title
+from v2g_console.contract.replies import VehicleView
+from v2g_console.contract.snapshot import QUALITY_MARKS
+from v2g_console.domain.units import power_text
+from v2g_console.domain.vehicle import Quality
+
+TWO_COLUMNS_FROM_CELLS: Final = 96
+_MARK_OF: Final = {quality.name.lower(): QUALITY_MARKS[quality] for quality in Quality}
+_BASELINE_WORDS: Final = {
+    "measured": "measured before the dispatch",
+    "frozen": "kept from an earlier dispatch",
+    "assumed": "assumed: not charging, no measurement",
+    "missing": "none: charging and no fresh measurement",
+}
+
+
+def vehicle_head(vehicle: VehicleView, since_s: float, glyphs: Glyphs) -> Content:
+    """The line that counts: who, power, SoC, what it does, how fresh that is. `since_s`: seconds since the engine said so."""
+    fresh = vehicle.quality == "fresh"
+    return line(
+        (vehicle.vehicle_id, "bold"),
+        "  ",
+        _power(vehicle.power_kw, glyphs),
+        f"  SoC {_share(vehicle.soc)}  ",
+        (vehicle.state, "bold"),
+        "  ",
+        (f"{_MARK_OF.get(vehicle.quality, '')} {vehicle.quality}".strip(), "" if fresh else "bold $warning"),
+        (f"  {_age(vehicle, since_s)}", "$muted"),
+    )
+
+
+def vehicle_rows(vehicle: VehicleView, utc_ms: int, since_s: float, width_cells: int, glyphs: Glyphs) -> list[Content]:
+    """All of it, in two columns where there is room."""
+    now, ability, owned = _now(vehicle, utc_ms, since_s, glyphs), _ability(vehicle), _dispatch(vehicle)
+    driver, recent = _driver(vehicle, utc_ms), _recent(vehicle, utc_ms, glyphs)
+    if width_cells < TWO_COLUMNS_FROM_CELLS:
+        return [*now, line(), *owned, line(), *recent, line(), *ability, line(), *driver]
+    return beside([*now, line(), *ability], [*owned, line(), *driver, line(), *recent], width_cells // 2)
+
+
+def _now(vehicle: VehicleView, utc_ms: int, since_s: float, glyphs: Glyphs) -> list[Content]:
+    kind = _BASELINE_WORDS.get(vehicle.baseline_kind, vehicle.baseline_kind)
+    seen = "never" if vehicle.seen_ms is None else f"{clock_of(vehicle.seen_ms)}, {_age(vehicle, since_s)}"
+    return [
+        title("Now"),
+        field("power", _power(vehicle.power_kw, glyphs)),
+        field("setpoint", "none" if vehicle.setpoint_kw is None else _power(vehicle.setpoint_kw, glyphs)),
+        field("baseline", _power(vehicle.baseline_kw, glyphs), (f"  {kind}", "$muted")),
+        field("SoC", _share(vehicle.soc)),
+        field("state", vehicle.state, _yes_no(vehicle.charging, ", charging", ", not charging", "")),
+        field("last heard", seen),
+        field("quality", f"{vehicle.quality} {_MARK_OF.get(vehicle.quality, '')}".strip()),
+        field("clock offset", *_clock(vehicle.clock_offset_s)),
+        field("place", f"{vehicle.site or '-'}, segment {vehicle.segment or '-'}, fleet {vehicle.fleet or '-'}"),
+    ]
+
+
+def _ability(vehicle: VehicleView) -> list[Content]:
+    return [
+        title("Ability"),
+        field("up / down", f"{vehicle.up_kw:.1f} kW up, {vehicle.down_kw:.1f} kW down"),
+        field("limits", f"charge {vehicle.max_charge_kw:.1f} kW, discharge {vehicle.max_discharge_kw:.1f} kW"),
+        field("V2G", _yes_no(vehicle.is_v2g, "yes", "no: can't inject", "")),
+        field("available", _yes_no(vehicle.available, "yes", "no: not plugged in or not offered", "")),
+        field("battery", f"{vehicle.battery_kwh:.1f} kWh, {vehicle.degradation:.0%} of it lost with age"),
+        field("protocol", f"v{vehicle.protocol}", (_protocol_note(vehicle.protocol), "$muted")),
+    ]
+
+
+def _driver(vehicle: VehicleView, utc_ms: int) -> list[Content]:
+    return [
+        title("Driver"),
+        field("departure", _departure(vehicle.departure_ms, utc_ms)),
+        field("SoC wanted then", f"{vehicle.min_soc:.2f}"),
+        field("never below", f"{vehicle.reserve_soc:.2f}"),
+        field("consent", _yes_no(vehicle.consent, "yes", "no: is not discharged", "")),
+        field("priority", _yes_no(vehicle.priority, "yes: asked for priority charging", "no", "")),
+        field("stays with", f"{vehicle.availability_prob:.0%} probability (forecast)"),
+    ]
+
+
+def _dispatch(vehicle: VehicleView) -> list[Content]:
+    rows = [title("Dispatch"), field("owned by", vehicle.owner or "nobody: free")]
+    if vehicle.owed:
+        rows.append(field("release", ("owed: not confirmed, sent again at each sign of life", "bold $warning")))
+    words = reason_words(vehicle.reason, vehicle.reason_text)
+    rows.append(field("reason", words or "none"))
+    rows.append(field("commands", f"{vehicle.commands} sent, {vehicle.acks} acked, {vehicle.rejects} rejected, {vehicle.timeouts} silent"))
+    return rows
+
+
+def _recent(vehicle: VehicleView, utc_ms: int, glyphs: Glyphs) -> list[Content]:
+    rows = [title("Lately")]
+    for at_ms, what in vehicle.recent:
+        rows.append(line((clock_of(at_ms), "$muted"), f"  {glyphs.draw(what)}", (f"  {span_text((utc_ms - at_ms) / 1000)} ago", "$muted")))
+    return rows if vehicle.recent else [*rows, line(("nothing yet", "$muted"))]
+
+
+def _power(power_kw: float | None, glyphs: Glyphs) -> str:
+    return "unknown" if power_kw is None else glyphs.draw(power_text(power_kw))
+
+
+def _share(soc: float | None) -> str:
+    return "unknown" if soc is None else f"{soc:.2f}"
+
+
+def _age(vehicle: VehicleView, since_s: float) -> str:
+    return "never heard" if vehicle.age_s is None else f"{vehicle.age_s + since_s:.1f} s ago"
+
+
+def _yes_no(value: bool | None, yes: str, no: str, unknown: str) -> str:
+    if value is None:
+        return unknown
+    return yes if value else no
+
+
+def _clock(offset_s: float | None) -> list[Part]:
+    if offset_s is None:
+        return ["unknown"]
+    return [f"{offset_s:+.1f} s", ("  off by more than 5 s", "bold $warning") if abs(offset_s) > 5 else ""]
+
+
+def _departure(departure_ms: int | None, utc_ms: int) -> str:
+    if departure_ms is None:
+        return "not known"
+    at = datetime.fromtimestamp(departure_ms / 1000, UTC)
+    today = at.date() == datetime.fromtimestamp(utc_ms / 1000, UTC).date()
+    written = at.strftime("%H:%MZ") if today else at.strftime("%Y-%m-%d %H:%MZ")
+    left_s = (departure_ms - utc_ms) / 1000
+    return f"{written}, in {span_text(left_s)}" if left_s >= 0 else f"{written}, {span_text(-left_s)} overdue"
+
+
+def _protocol_note(protocol: int) -> str:
+    return "  no lease: holds its setpoint until told" if protocol < 2 else "  has leases: falls back by itself"

@@ -1,0 +1,78 @@
+"""How the acknowledgements of the selected dispatch come in: counts, retries, latency."""
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from v2g_console.console.glyphs import Glyphs, histogram
+from v2g_console.console.safe_text import line, safe_text
+from v2g_console.console.times import latency_text
+from v2g_console.console.widgets.pane import Pane, age_mark, packed
+from v2g_console.contract.snapshot import LATENCY_BINS_MS, AckProgress, DispatchView, Snapshot
+from v2g_console.domain.states import DispatchState
+from v2g_console.domain.units import grouped
+
+Word = tuple[str, str]
+
+
+class AckPane(Pane):
+    """Follows the selection of the dispatches pane."""
+
+    def title(self, snapshot: Snapshot | None) -> str:
+        """Whose acknowledgements."""
+        view = self.model.selected_dispatch()
+        which = "" if view is None else f" {safe_text(view.short_id, 8)}{' release' if _releasing(view) else ''}"
+        return f"Ack progress{which}{age_mark(self.model, snapshot)}"
+
+    def draw(self, snapshot: Snapshot, width_cells: int, height_lines: int) -> Sequence[Content]:
+        """Counts first, then latency, then what limits it."""
+        view = self.model.selected_dispatch()
+        if view is None:
+            return [line(("Nothing to acknowledge yet", "$muted"))]
+        progress = view.release if _releasing(view) else view.progress
+        rows = packed(count_words(progress, self.glyphs), width_cells)
+        rows += latency_rows(progress, self.glyphs, width_cells)
+        if view.limits:
+            limits = ", ".join(f"{safe_text(name, 16)} {grouped(kw)} kW" for name, kw in view.limits[:3])
+            rows.append(line((f"limited by {limits}", "$muted")))
+        if view.left_out:
+            most = sorted(view.left_out.items(), key=lambda item: -item[1])[:4]
+            rows.append(line((f"left out {', '.join(f'{safe_text(name, 16)} {count}' for name, count in most)}", "$muted")))
+        return rows
+
+
+def _releasing(view: DispatchView) -> bool:
+    return view.state is DispatchState.RELEASING and view.release.commanded > 0
+
+
+def count_words(progress: AckProgress, glyphs: Glyphs) -> list[Word]:
+    """The counts as words; refused and silent vehicles stand out, the others don't."""
+    words: list[Word] = [(f"acked {progress.acked}", "bold"), (f"limited {progress.limited}", "")]
+    words.append((f"rejected {progress.rejected}{glyphs.cross if progress.rejected else ''}", "bold $warning" if progress.rejected else ""))
+    words.append((f"silent {progress.silent}{glyphs.warn if progress.silent else ''}", "bold $warning" if progress.silent else ""))
+    if progress.pending or progress.queued:
+        words.append((f"waiting {progress.pending}", ""))
+    if progress.queued:
+        words.append((f"unsent {progress.queued}", ""))
+    if progress.retry_in_s is not None:
+        words.append((f"retry {progress.attempt}/{progress.attempts} in {progress.retry_in_s:.1f} s", ""))
+    elif progress.attempts > 1 and progress.attempt > 1:
+        words.append((f"attempt {progress.attempt}/{progress.attempts}", ""))
+    return words
+
+
+def latency_rows(progress: AckProgress, glyphs: Glyphs, width_cells: int) -> list[Content]:
+    """Percentiles, with the histogram beside them or below."""
+    if progress.p50_ms is None:
+        return [line(("no latency measured yet", "$muted"))]
+    values = f"p50 {latency_text(progress.p50_ms)}  p95 {latency_text(progress.p95_ms)}  p99 {latency_text(progress.p99_ms)}"
+    bars = histogram(progress.histogram, glyphs)
+    if not bars:
+        return [line(values)]
+    scale = f" {LATENCY_BINS_MS[0]:.0f} ms..{LATENCY_BINS_MS[-1] / 1000:.0f} s"
+    room = width_cells - len(values) - 3
+    if room >= len(bars) + len(scale):
+        return [line(values, "   ", (bars, "$accent"), (scale, "$muted"))]
+    if room >= len(bars):
+        return [line(values, "   ", (bars, "$accent"))]
+    return [line(values), line((bars, "$accent"), (scale, "$muted"))]

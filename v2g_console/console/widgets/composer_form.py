@@ -1,0 +1,134 @@
+"""The two faces of the composer's upper half: the fields, and the armed plan with its countdown."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from v2g_console.console.composer_fields import Checked, FieldTexts, Known, Word, check_fields
+from v2g_console.console.composer_preview import sent_rows
+from v2g_console.console.glyphs import Glyphs, progress_bar
+from v2g_console.console.safe_text import line
+from v2g_console.console.widgets.choice_input import ChoiceInput
+from v2g_console.console.widgets.lines import Lines
+from v2g_console.contract.replies import PlanView
+from v2g_console.contract.requests import Plan
+from v2g_console.domain.signal import Signal
+
+FIELDS = ("signal", "power", "duration", "sites", "segments", "allocator")
+_LABELS = {"power": "power kW"}
+_BAR_CELLS = 20
+
+
+class ComposerForm(Vertical):
+    """The fields with a word beside each. `check` gives the request; `Changed` says that something was typed."""
+
+    class Changed(Message):
+        """A field was changed."""
+
+    def __init__(self, glyphs: Glyphs, known: Known) -> None:
+        super().__init__(id="composer-form")
+        self.glyphs = glyphs
+        self._known = known
+
+    @property
+    def typed(self) -> str:
+        """What was typed to confirm the power."""
+        return self.query_one("#composer-typed", Input).value
+
+    def compose(self) -> ComposeResult:
+        """One row a field, and the one that is asked for above a limit."""
+        start = FieldTexts()
+        for name in FIELDS:
+            yield self._row(name, _LABELS.get(name, name), self._input(name, getattr(start, name)))
+        yield self._row("typed", "type the power", Input(id="composer-typed", compact=True, max_length=20, restrict=r"[-+0-9., ]*"))
+
+    def on_mount(self) -> None:
+        """The last row shows only when it is asked for."""
+        self.query_one("#composer-row-typed").display = False
+
+    @on(Input.Changed)
+    def changed(self, event: Input.Changed) -> None:
+        """Pass it on as one message of ours."""
+        event.stop()
+        self.post_message(self.Changed())
+
+    def check(self) -> Checked:
+        """Check what is written and say a word on each field."""
+        checked = check_fields(FieldTexts(*(self.query_one(f"#composer-{name}", Input).value for name in FIELDS)), self._known)
+        for name in FIELDS:
+            self._say(name, getattr(checked, name))
+        return checked
+
+    def learn(self, known: Known) -> None:
+        """Other names are known now."""
+        if known != self._known:
+            self._known = known
+            self.query_one("#composer-allocator", ChoiceInput).choices = known.allocators
+            self.post_message(self.Changed())
+
+    def enter(self) -> None:
+        """Put the focus where typing does no harm."""
+        self.query_one("#composer-power", Input).focus()
+
+    def ask_typed(self) -> None:
+        """Ask for the power to be typed once more."""
+        self.query_one("#composer-row-typed").display = True
+        written = self.query_one("#composer-typed", Input)
+        self._say("typed", Word("as shown in the plan; a large dispatch is confirmed by typing it"))
+        written.focus()
+
+    def forget_typed(self) -> None:
+        """The power need not be typed for this plan."""
+        self.query_one("#composer-row-typed").display = False
+        self.query_one("#composer-typed", Input).value = ""
+
+    def _row(self, name: str, label: str, written: Input) -> Horizontal:
+        return Horizontal(
+            Static(Content(label), classes="composer-label"),
+            written,
+            Lines(id=f"composer-says-{name}", classes="composer-word"),
+            id=f"composer-row-{name}",
+            classes="composer-row",
+        )
+
+    def _input(self, name: str, value: str) -> Input:
+        # The key that opens the composer is a letter: the field with the focus takes none, so a held key can't spoil it.
+        if name == "power":
+            return Input(value, id="composer-power", compact=True, max_length=20, restrict=r"[-+0-9., ]*")
+        if name in {"signal", "allocator"}:
+            choices = tuple(signal.value for signal in Signal) if name == "signal" else self._known.allocators
+            return ChoiceInput(value, choices, id=f"composer-{name}")
+        return Input(value, id=f"composer-{name}", compact=True, max_length=400, placeholder="all" if name in {"sites", "segments"} else "")
+
+    def _say(self, name: str, word: Word) -> None:
+        text = self.glyphs.draw(word.text)
+        said = line((f"{self.glyphs.warn} ", "$warning"), (text, "bold")) if word.wrong else line((text, "$muted"))
+        place = self.query_one(f"#composer-says-{name}", Lines)
+        place.show([said.truncate(place.size.width, ellipsis=True) if place.size.width else said])
+
+
+class ArmedPanel(Lines, can_focus=True):
+    """What will be sent, in large, and how long it stays armed. Has the focus then, and does nothing with any key."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(id="composer-armed")
+        self.glyphs = glyphs
+
+    def show_armed(self, plan: PlanView, request: Plan, left_s: float, of_s: float) -> None:
+        """The armed plan."""
+        seconds = f"{left_s:4.1f} s"
+        bar = progress_bar(left_s / of_s, _BAR_CELLS, self.glyphs)
+        self.show(
+            [
+                line((" ARMED ", "bold reverse"), "  ", ("F5 sends this", "bold"), f"   {seconds}  ", (bar, "$warning")),
+                line(),
+                *sent_rows(plan, request.sites, request.segments, self.glyphs),
+            ]
+        )
+
+    def show_sending(self) -> None:
+        """Sent; the engine has not answered yet."""
+        self.show([line((" SENDING ", "bold reverse"), "  waiting for the engine's answer")])
