@@ -70,8 +70,12 @@ class Acks:
             wanted, applied_kw, reason = _meaning(ack, cells.setpoint_kw[position])
         else:  # v1: received, so applied as sent
             wanted, applied_kw, reason = _ACKED, cells.setpoint_kw[position], _NO_REASON
+        if cells.renewal_until_ms[position] and wanted != _REJECTED:
+            cells.valid_until_ms[position], cells.renewal_until_ms[position] = cells.renewal_until_ms[position], 0
+        elif before == wanted:
+            core.duplicate_acks += 1
         if before == wanted:
-            self._again(running, position, applied_kw)
+            cells.applied_kw[position] = applied_kw
             return
         if before in _ANSWERABLE:
             cells.acked_at[position] = core.clock.monotonic()
@@ -94,15 +98,6 @@ class Acks:
         running.answered_now.append(position)
         if not running.pending:
             running.changed.set()
-
-    def _again(self, running: Running, position: int, applied_kw: float) -> None:
-        """The same answer once more: a duplicate, or the answer to a renewal."""
-        cells = running.cells
-        cells.applied_kw[position] = applied_kw
-        if cells.renewal_until_ms[position]:
-            cells.valid_until_ms[position], cells.renewal_until_ms[position] = cells.renewal_until_ms[position], 0
-        else:
-            self._core.duplicate_acks += 1
 
     def _release(self, running: Running, position: int) -> None:
         cells = running.cells

@@ -120,10 +120,10 @@ class Core:
         """Remember whether the journal works, for its alarm."""
         try:
             yield
-        except JournalError as error:
-            self.journal_error = str(error) or "unknown cause"
+        except Exception as error:  # whatever breaks inside a journal, the record is not safe
+            self.journal_error = str(error) or type(error).__name__
             self.journal_again_at = self.clock.monotonic() + JOURNAL_PAUSE_S
-            raise
+            raise error if isinstance(error, JournalError) else JournalError(self.journal_error) from error
         self.journal_error = ""
 
     def keep(self, ended: Running) -> None:

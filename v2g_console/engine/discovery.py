@@ -1,5 +1,7 @@
 """Finding the fleet: `hello` at every connect and each interval, telemetry polls, and knowing when the answers have gone quiet."""
 
+from collections.abc import Coroutine
+
 from v2g_console.engine.core import Core
 from v2g_console.transport.port import Outgoing
 
@@ -37,16 +39,20 @@ class Discovery:
         """True once discovery has said all it will say for now."""
         return now - self._news_at >= QUIET_S or now - self._asked_at >= GIVE_UP_S
 
-    async def tick(self, now: float) -> None:
-        """Hello and polls that are due."""
+    def due(self, now: float) -> Coroutine[None, None, None] | None:
+        """The hello or poll that is due now, to be run as a task; None if there is none."""
         if not self._core.link_up():
-            return
-        again = self._undescribed and now - self._asked_at >= HELLO_PAUSE_S
+            return None
+        again = False
+        if self._undescribed and now - self._asked_at >= HELLO_PAUSE_S:
+            self._undescribed = False
+            again = not self._core.fleet.described[: len(self._core.fleet)].all()
         if again or now - self._asked_at >= self._core.settings.fleet.discovery_interval_s:
-            await self.ask()
-        elif self._core.settings.telemetry.mode != "push" and now - self._polled_at >= self._core.settings.telemetry.interval_s:
+            return self.ask()
+        if self._core.settings.telemetry.mode != "push" and now - self._polled_at >= self._core.settings.telemetry.interval_s:
             self._polled_at = now
-            await self._poll()
+            return self._poll()
+        return None
 
     async def _poll(self) -> None:
         await self._core.link.publish(Outgoing(self._core.settings.telemetry.request_topic, b"poll", qos=0))

@@ -185,6 +185,7 @@ class Running:
         self.acknowledged_at_end_kw: float | None = None
         self.uncertain_at_end_kw = 0.0
         self.late_acks = 0
+        self.renewing = False  # a renewal is under way
         self.reported: tuple[object, ...] = ()  # what the last progress event said
         self.counts = [0] * len(CommandState)
         self.release_counts = [0] * len(ReleaseState)

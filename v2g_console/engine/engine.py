@@ -154,6 +154,7 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._owed.close()
         self._core.flush_notes()
         await self._core.link.close()
         await self._core.journal.close()
@@ -168,8 +169,8 @@ class Engine:
             return
         if core.fleet.measure(row, told, core.clock.monotonic(), core.clock.utc()):
             self._discovery.news()
-        if not core.fleet.described[row]:
-            self._discovery.undescribed()
+            if not core.fleet.described[row]:
+                self._discovery.undescribed()
         if core.fleet.owed[row]:
             self._owed.sign_of_life(row)
 
@@ -236,7 +237,9 @@ class Engine:
             self._advance(running, now)
         self._owed.tick(now)
         core.flush_notes()
-        await self._discovery.tick(now)
+        asking = self._discovery.due(now)
+        if asking is not None:
+            self._spawn(asking)
         if not self._snapshots.ready:
             self._tell_ready(now)
         if now - self._progress_at >= PROGRESS_S:

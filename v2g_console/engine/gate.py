@@ -207,7 +207,9 @@ class Gate:
 
     def _status(self) -> StatusView:
         shown = self._snapshots.newest()
-        return StatusView(engine=shown.engine, link=shown.link, fleet=self._headroom.compute(len(self._owed)), dispatches=shown.dispatches)
+        return StatusView(
+            engine=shown.engine, link=self._core.link.health(), fleet=self._headroom.compute(len(self._owed)), dispatches=shown.dispatches
+        )
 
     def _find(self, name: str) -> Running:
         running = self._core.find(name)

@@ -78,6 +78,9 @@ async def live(core: Core, running: Running, owed: Owed, randomness: random.Rand
         running.end(DispatchState.FAILED, "internal error, see the log")
         await _release(core, running, owed, randomness)
     finally:
+        # Nobody may be left owned by a dispatch that is gone: its slot will be another's.
+        for position in np.flatnonzero(core.fleet.owner[running.rows] == running.slot).tolist():
+            owed.add(running, position)
         core.running.pop(running.dispatch_id, None)
         core.keep(running)
 

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from v2g_console.domain.ids import split_command_id
+import numpy as np
+
+from v2g_console.domain.capability import release_setpoint_kw
 from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
 from v2g_console.engine.dispatch import Running
@@ -34,7 +37,6 @@ class Owed:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._by_row: dict[int, OwedRelease] = {}
-        self._by_place: dict[tuple[str, int], int] = {}  # dispatch id and position: what every release of it is known by
         self._alive: set[int] = set()
         self._sending: asyncio.Task[None] | None = None
 
@@ -52,7 +54,6 @@ class Owed:
         self._by_row[row] = OwedRelease(
             running, position, float(running.release_sent_at[position]), now + _FIRST_PAUSE_S, _FIRST_PAUSE_S, lease_ends_ms
         )
-        self._by_place[running.dispatch_id, position] = row
         self._core.fleet.owe(row)
         self._core.fleet.state[row] = FLEET_STATE["owed"]
 
@@ -61,23 +62,22 @@ class Owed:
 
         An ack for anything else, such as a setpoint that came late, is a sign of life: the release is due again.
         """
-        parts = split_command_id(identity)
-        row = self._by_place.get((parts[0], parts[2])) if parts else None
-        if parts is not None and row is not None and self._core.fleet.ids[row] == vehicle_id:
-            if parts[1] >= self._by_row[row].running.release_seq:
-                self._settle(row)
-                return True
-        heard = self._core.fleet.row_of.get(vehicle_id)
-        if heard is not None:
-            self.sign_of_life(heard)
+        row = self._core.fleet.row_of.get(vehicle_id, -1)
+        owed, parts = self._by_row.get(row), split_command_id(identity)
+        if owed is None or parts is None:
+            return False
+        dispatch_id, seq, position = parts
+        # Every release of a dispatch has a higher number than its last setpoint.
+        if dispatch_id == owed.running.dispatch_id and position == owed.position and seq >= owed.running.release_seq:
+            self._settle(row)
+            return True
+        self.sign_of_life(row)
         return False
 
     def forget(self, row: int) -> None:
         """The vehicle is no longer owed anything (settled, or newly commanded)."""
-        gone = self._by_row.pop(row, None)
-        if gone is not None:
-            self._by_place.pop((gone.running.dispatch_id, gone.position), None)
-            self._alive.discard(row)
+        self._by_row.pop(row, None)
+        self._alive.discard(row)
 
     def sign_of_life(self, row: int) -> None:
         """An owed vehicle was heard: measured power at the released setpoint settles it, else the release is sent again."""
@@ -103,6 +103,7 @@ class Owed:
     async def _send(self, rows: list[int]) -> None:
         core = self._core
         seq = core.next_seq()
+        self._set_power(rows)
 
         def messages() -> Iterator[Outgoing]:
             for row in rows:
@@ -115,6 +116,24 @@ class Owed:
                 yield CommandWriter(core, owed.running).release(owed.position, seq=seq, sent_ms=core.utc_ms())
 
         await core.link.publish_many(messages(), lambda _, __: None)
+
+    def _set_power(self, rows: list[int]) -> None:
+        """The power they are released to, as it is right now: the car may have to hurry for its departure."""
+        core = self._core
+        columns = core.fleet.columns(
+            core.clock.monotonic(), core.clock.utc(), settle_s=core.settings.dispatch.settle_s, efficiency=core.rules.charge_efficiency
+        )
+        power_kw = release_setpoint_kw(columns.take(np.array(rows)), core.rules)
+        for row, kw in zip(rows, power_kw.tolist(), strict=True):
+            owed = self._by_row.get(row)
+            if owed is not None:
+                owed.running.release_kw[owed.position] = kw
+
+    async def close(self) -> None:
+        """Stop sending."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.gather(self._sending, return_exceptions=True)
 
     def _settle(self, row: int) -> None:
         self.forget(row)

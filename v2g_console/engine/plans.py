@@ -54,7 +54,7 @@ class Plans:
         stored = self._known(plan_id, revision)
         if stored.view.vehicles == 0:
             raise RefusalError(Refusal.NO_VEHICLES, "no vehicle can take part", "see who is left out and why")
-        if stored.view.type_to_confirm and (typed_kw is None or abs(typed_kw - abs(stored.view.requested_kw)) > 1e-6):
+        if stored.view.type_to_confirm and not _typed(typed_kw, stored.view.requested_kw):
             raise RefusalError(Refusal.TYPE_TO_CONFIRM, f"type the power to confirm: {abs(stored.view.requested_kw):g}")
         lapse_s = self._core.settings.dispatch.arm_timeout_s
         armed = replace(
@@ -87,6 +87,11 @@ class Plans:
         if stored.revision != revision:
             raise RefusalError(Refusal.PLAN_CHANGED, "the plan has a newer revision", "read it and arm it again")
         return stored
+
+
+def _typed(typed_kw: float | None, requested_kw: float) -> bool:
+    """True if the operator typed the size of the request. NaN equals nothing."""
+    return typed_kw is not None and abs(abs(typed_kw) - abs(requested_kw)) <= 1e-6
 
 
 def changed_materially(shown: PlanView, decision: Decision) -> bool:

@@ -19,7 +19,7 @@ _HOLDS = (CommandState.ACKED, CommandState.LIMITED)
 def due_for_renewal(core: Core, running: Running) -> Rows:
     """Positions whose lease is past its half-life and would end before the dispatch does; one unanswered is asked again after a timeout."""
     dispatch = core.settings.dispatch
-    if core.clock.monotonic() < core.journal_again_at:
+    if running.renewing or core.clock.monotonic() < core.journal_again_at:
         return np.zeros(0, np.intp)
     utc_ms, lease_ms = core.utc_ms(), dispatch.lease_s * 1000
     ends_ms = (running.ends_ms or 0) + GRACE_AFTER_END_MS
@@ -34,6 +34,14 @@ async def renew(core: Core, running: Running, positions: Rows) -> None:
 
     Raises JournalError before anything is published.
     """
+    running.renewing = True
+    try:
+        await _renew(core, running, positions)
+    finally:
+        running.renewing = False
+
+
+async def _renew(core: Core, running: Running, positions: Rows) -> None:
     seq, writer = core.next_seq(), CommandWriter(core, running)
     await core.commit_round(round_record(core, running, positions, seq, "renewal"))
 

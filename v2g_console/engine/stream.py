@@ -7,6 +7,7 @@ from v2g_console.contract.events import DispatchEnded, DispatchProgress, Event, 
 
 _BATCH = 500
 _ENDED_KEPT = 1000
+_LOST_KNOWN = 20_000
 
 
 class EventStream:
@@ -20,7 +21,7 @@ class EventStream:
         self._capacity = capacity
         self._progress: dict[str, tuple[int, Event]] = {}
         self._ended: deque[tuple[int, Event]] = deque(maxlen=_ENDED_KEPT)
-        self._lost: deque[int] = deque(maxlen=4 * capacity)  # numbers that are no longer kept
+        self._lost: deque[int] = deque(maxlen=_LOST_KNOWN)  # numbers that are no longer kept
         self._number = 0
         self._arrived = asyncio.Event()
         self.dropped = 0
@@ -55,7 +56,12 @@ class EventStream:
         return self._number
 
     async def read(self, after: int, wait_s: float) -> EventBatch:
-        """Events numbered above `after`, at most 500; waits up to `wait_s` for the first. A reader that starts with 0 missed nothing."""
+        """Events numbered above `after`, at most 500; waits up to `wait_s` for the first. A reader that starts with 0 missed nothing.
+
+        A number from before a restart of the engine is above all of ours: such a reader begins anew.
+        """
+        if after > self._number:
+            after = 0
         if after >= self._number and wait_s > 0:
             self._arrived.clear()
             try:

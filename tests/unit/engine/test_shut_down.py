@@ -1,0 +1,57 @@
+"""The end of the engine: release, or let run out first."""
+
+import asyncio
+
+import pytest
+
+from tests.unit.engine.bench import bench
+from tests.unit.engine.cars import Answer, cars
+from tests.unit.engine.virtual_time import in_virtual_time
+from v2g_console.contract import requests as ask
+from v2g_console.contract.replies import Refusal
+from v2g_console.domain.states import DispatchState
+
+
+@in_virtual_time
+async def test_release_ends_everything_now() -> None:
+    fleet = cars(4)
+    async with bench(fleet) as one:
+        running = await one.active("MA", 4.0, 600.0, vehicles=("veh000000", "veh000001"))
+        later = await one.dispatch("MA", 4.0, 600.0, start_at="2026-11-23T15:00:00Z")
+        begun = one.clock.monotonic()
+        assert await one.engine.wind_down("release") == 0
+        assert one.clock.monotonic() - begun < 1.0
+        assert (running.state, later.state) == (DispatchState.CANCELLED, DispatchState.CANCELLED)
+        assert [car.setpoint_kw for car in fleet[:2]] == [0.0, 0.0]
+        assert (await one.refused(ask.Dispatch(signal="MA", power_kw=4.0, duration_s=60.0))).reason is Refusal.WRONG_STATE
+
+
+@in_virtual_time
+async def test_what_stays_owed_is_said() -> None:
+    fleet = cars(3)
+    async with bench(fleet) as one:
+        await one.active("MA", 6.0, 600.0)
+        for car in fleet[:2]:
+            car.answer, car.reports = Answer.NEVER, False
+        assert await one.engine.wind_down("release") == 2
+
+
+@pytest.mark.parametrize(("drain_timeout_s", "outcome"), [(60.0, DispatchState.COMPLETED), (5.0, DispatchState.CANCELLED)])
+@in_virtual_time
+async def test_drain_lets_a_dispatch_run_out_within_its_time(drain_timeout_s: float, outcome: DispatchState) -> None:
+    fleet = cars(2)
+    async with bench(fleet, drain_timeout_s=drain_timeout_s) as one:
+        running = await one.active("MA", 4.0, 30.0)
+        assert await one.engine.wind_down("drain") == 0
+        assert running.state is outcome
+        assert [car.setpoint_kw for car in fleet] == [0.0, 0.0]
+
+
+@in_virtual_time
+async def test_close_twice_does_no_harm_and_leaves_no_task() -> None:
+    fleet = cars(2)
+    async with bench(fleet) as one:
+        await one.active("MA", 4.0, 30.0)
+        await one.close()
+        await one.engine.close()
+        assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
