@@ -49,6 +49,7 @@ class _Flight:
     message: Outgoing
     sent_at: float
     attempt: int = 0
+    serial: int = 0  # grows with each message sent
 
 
 @dataclass(slots=True)
@@ -77,6 +78,8 @@ class Publisher:
     _bulks: deque[_Bulk] = field(default_factory=deque)
     _flights: dict[int, _Flight] = field(default_factory=dict)
     _waiting: dict[_Flight, asyncio.TimerHandle] = field(default_factory=dict)
+    _newest: dict[str, int] = field(default_factory=dict)  # serial of the newest message by topic, while anything is on its way
+    _serial: int = 0
     _capacity: int = 0
     _pump_due: bool = False
     _silent: bool = False  # a publish timed out and no PUBACK has come since
@@ -146,6 +149,7 @@ class Publisher:
             timer.cancel()
         self._flights.clear()
         self._waiting.clear()
+        self._newest.clear()
         for flight in flights:
             self._finish(flight, PublishOutcome.FAILED)
         while self._bulks:
@@ -175,6 +179,8 @@ class Publisher:
 
     def tick(self) -> None:
         """Try overdue publishes again; to be called several times a second."""
+        if not self._flights and not self._waiting:
+            self._newest.clear()
         now = self.monotonic()
         overdue = []
         for mid, flight in self._flights.items():
@@ -241,6 +247,9 @@ class Publisher:
             self._finish(flight, PublishOutcome.SENT)
             return
         flight.sent_at = self.monotonic()
+        if not flight.serial:
+            self._serial += 1
+            flight.serial = self._newest[flight.message.topic] = self._serial
         self._flights[mid] = flight
 
     def _retry_later(self, flight: _Flight) -> None:
@@ -249,7 +258,12 @@ class Publisher:
         self._waiting[flight] = asyncio.get_running_loop().call_later(pause_s, self._retry, flight)
 
     def _retry(self, flight: _Flight) -> None:
-        if self._waiting.pop(flight, None) is not None and self._connection is not None:
+        """Send once more, unless something newer went out on the same topic: a vehicle must never go back to an older command."""
+        if self._waiting.pop(flight, None) is None or self._connection is None:
+            return
+        if self._newest.get(flight.message.topic, flight.serial) > flight.serial:
+            self._finish(flight, PublishOutcome.FAILED)
+        else:
             self._send(self._connection, flight)
 
     def _finish(self, flight: _Flight, outcome: PublishOutcome) -> None:

@@ -176,3 +176,19 @@ async def test_an_empty_bulk_ends_at_once() -> None:
     bench = Bench()
     await bench.bulk(messages(0))
     assert bench.outcomes == {}
+
+
+async def test_a_command_is_not_repeated_after_a_newer_one_went_out_on_its_topic() -> None:
+    bench = Bench(max_retries=3)
+    topic = "vehicle/veh-1/command"
+    older = bench.bulk(iter([Outgoing(topic, b"setpoint", 1)]))
+    await turns()
+    newer = asyncio.create_task(bench.publisher.publish(Outgoing(topic, b"release", 1)))
+    await turns()
+    bench.publisher.on_puback(2, 0)
+    assert await newer is SENT
+    bench.now_s += 4.0
+    bench.publisher.tick()
+    await older
+    assert bench.outcomes == {0: FAILED}
+    assert [message.payload for message in bench.wire.sent] == [b"setpoint", b"release"]
