@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format pictures clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/v2g-console demo $(ARGS)
@@ -37,6 +37,9 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo,test]'
 	@touch $@ $(VENV)/.demo
+
+pictures: $(VENV)/.test
+	@$(BIN)/python docs/make_pictures.py
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -163,7 +163,8 @@ def _with_console(services: Services, settings: Settings, *, demo: bool, leave_m
     try:
         choice = run_console(engine.port, Origin(user=getpass.getuser(), way="console"), options, switch)
     except ConsoleCrashError as error:
-        say(f"the console crashed: {error}; the log is {log_file}")
+        log.error("the console crashed\n%s", error)
+        say(f"the console crashed; the report is in {log_file}")
         code = ExitCode.FAILED
     if choice is ConsoleExit.QUIT_KEEP_RUNNING:
         wait_for_signal(settings)
