@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from v2g_console.domain.ids import split_command_id
 import numpy as np
 
 from v2g_console.domain.capability import release_setpoint_kw
+from v2g_console.domain.ids import split_command_id
 from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
 from v2g_console.engine.dispatch import Running
