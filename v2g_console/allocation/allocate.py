@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2g_console.allocation import curves
-from v2g_console.allocation.explain import limits, reasons
+from v2g_console.allocation.answer import answer
+from v2g_console.allocation.explain import reasons
 from v2g_console.allocation.minpower import fill_around_holes, segments
 from v2g_console.allocation.problem import MICROWATT_KW, Allocation, Problem, check, usable_headroom_kw
 from v2g_console.allocation.tree import AllocationError, Nodes, Room, SiteTree, no_room, room_for
@@ -32,21 +33,7 @@ def allocate(name: str, problem: Problem) -> Allocation:
     plan = allocator(problem, headroom_kw)
     powers_kw, held, node = _fill(problem, plan, headroom_kw)
     code = reasons(problem, headroom_kw, powers_kw, held, node)
-    allocated_kw = float(powers_kw.sum())
-    shortfall_kw = max(0.0, abs(problem.target_kw) - allocated_kw)
-    if shortfall_kw <= 1e-9 * abs(problem.target_kw):
-        shortfall_kw = 0.0
-    return Allocation(
-        regulation_kw=problem.direction * powers_kw + 0.0,
-        setpoint_kw=_setpoints_kw(problem, powers_kw),
-        score=plan.score,
-        parts=plan.parts,
-        reason=code,
-        requested_kw=problem.target_kw,
-        allocated_kw=problem.direction * allocated_kw + 0.0,
-        shortfall_kw=shortfall_kw,
-        limits=limits(problem, powers_kw, code, shortfall_kw),
-    )
+    return answer(problem, plan, powers_kw, code)
 
 
 def _fill(problem: Problem, plan: curves.Plan, headroom_kw: F8) -> tuple[F8, Bool, Nodes]:
@@ -77,10 +64,3 @@ def _room(problem: Problem, tree: SiteTree, rows: NDArray[np.intp]) -> Room:
     """What the tree leaves to `rows`; eligible vehicles without headroom count with their baseline."""
     whole = room_for(tree, np.where(problem.eligible, np.nan_to_num(problem.vehicles.baseline_kw), 0.0), problem.direction)
     return Room(whole.least_kw, whole.most_kw, whole.levels[:, rows])
-
-
-def _setpoints_kw(problem: Problem, powers_kw: F8) -> F8:
-    """Baseline plus regulation, NaN where not used; a rounding error away from zero is zero, not a command within a hole."""
-    setpoint = problem.vehicles.baseline_kw + problem.direction * powers_kw
-    setpoint = np.where(np.abs(setpoint) < MICROWATT_KW, 0.0, setpoint)
-    return np.where(powers_kw > 0.0, setpoint, np.nan)

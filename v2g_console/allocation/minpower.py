@@ -104,7 +104,7 @@ def _enter(side: Rows, ranges: Segments, ideal: F8, in_hole: Bool, score: F8, ro
     paid = np.zeros(len(side))
     paid[rows] = ideal[rows] - low
     budget = np.append(room.sums(paid), paid.sum())
-    lifted = _admit(rows, width, np.zeros(len(rows)), np.inf, budget, room)
+    lifted = admit(rows, width, np.zeros(len(rows)), np.inf, budget, room)
     side = side.copy()
     side[lifted] += 1
     return side
@@ -125,7 +125,7 @@ def _offer_missing(target_kw: float, side: Rows, ranges: Segments, score: F8, ro
         if missing <= MICROWATT_KW or len(fits) == 0:
             break
         fits = fits[np.argsort(-score[fits], kind="stable")]
-        lifted = _admit(fits, cost[fits], gain[fits], missing, budget, room)
+        lifted = admit(fits, cost[fits], gain[fits], missing, budget, room)
         if len(lifted) == 0:
             break
         side[lifted] += 1
@@ -159,7 +159,7 @@ def _reachable(upper: F8, room: Room) -> float:
     return float(upper.sum())
 
 
-def _admit(rows: Rows, cost: F8, gain: F8, missing: float, budget: F8, room: Room) -> Rows:
+def admit(rows: Rows, cost: F8, gain: F8, missing: float, budget: F8, room: Room) -> Rows:
     """Of `rows`, best first, those whose `cost` the `budget` (nodes, then the whole) pays for, until `gain` covers what is missing."""
     if len(room.levels) == 0:
         count = int(np.searchsorted(np.cumsum(cost), budget[-1] + MICROWATT_KW, side="right"))

@@ -18,6 +18,7 @@ _MODULES: Final = {
     "resume": "resume",
     "status": "status",
     "fleet": "fleet",
+    "journal": "journal",
     "config": "config",
 }
 

@@ -220,13 +220,33 @@ class PredictionSettings(_Section):
     """history: age at which an observation counts half"""
 
 
+class JournalExportSettings(_Section):
+    """The record of decisions as JSON Lines in rotated files, for other programs."""
+
+    path: Path | None = None
+    """file being written; empty: no export"""
+    max_size_mib: Positive = 100.0
+    """a new file is begun before this size"""
+    max_backups: Annotated[int, Field(ge=0)] = 10
+    """closed files kept; 0: all"""
+    max_age_days: NonNegative = 90.0
+    """closed files older than this are removed; 0: never"""
+
+
 class JournalSettings(_Section):
     """The record of decisions."""
 
-    backend: Literal["memory"] = "memory"
-    """memory: lost at exit"""
+    backend: Literal["memory", "sqlite"] = "memory"
+    """memory: lost at exit; sqlite: on disk before anything is sent"""
     max_entries: Annotated[int, Field(ge=1000)] = 100_000
-    """oldest entries go first"""
+    """memory: oldest entries go first"""
+    path: Path | None = None
+    """sqlite: the file; default: journal.db in /var/lib/v2g-console if writable, else in the state folder of the user"""
+    retention_days: NonNegative = 90.0
+    """sqlite: older entries are removed; 0: never"""
+    max_size_mib: Annotated[float, Field(ge=0.0)] = 2048.0
+    """sqlite: the oldest entries are removed above this; 0: no limit"""
+    export: JournalExportSettings = JournalExportSettings()
 
 
 class ConsoleSettings(_Section):

@@ -1,6 +1,7 @@
 """What the engine asks of a journal, and what it writes into it."""
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Protocol
 
 import numpy as np
@@ -14,11 +15,31 @@ class JournalError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class DispatchRecord:
+    """What a restart must know of a dispatch beyond its rounds; written together with its first one.
+
+    `request_json` is the request (`contract.requests.DispatchFields`) as JSON, `target_kw` regulation in kW, positive is up.
+    """
+
+    utc_ms: int
+    dispatch_id: str
+    signal: str
+    target_kw: float
+    allocator: str
+    user: str
+    way: str
+    started_ms: int
+    ends_ms: int
+    request_json: str
+
+
+@dataclass(frozen=True, slots=True)
 class RoundRecord:
     """One decided set of setpoints, written before its first publish.
 
-    `rows` are positions in the dispatch; `setpoint_kw` absolute, `baseline_kw` frozen, both in kW, length as `vehicle_ids`.
-    `kind`: send, retry, update, renewal, release.
+    `setpoint_kw` absolute, `baseline_kw` frozen, both in kW, length as `vehicle_ids`. `position` are the rows in the dispatch's columns
+    (None: 0, 1, 2 ...), `protocol` the vehicles' wire protocol (None: unknown). `kind`: send, retry, update, renewal, release. Arrays must
+    not be written to afterwards: they are read later, in another thread. `begun`: the dispatch itself, with its first round.
     """
 
     utc_ms: int
@@ -29,6 +50,9 @@ class RoundRecord:
     setpoint_kw: NDArray[np.float64]
     baseline_kw: NDArray[np.float64]
     valid_until_ms: int
+    position: NDArray[np.int64] | None = None
+    protocol: NDArray[np.uint8] | None = None
+    begun: DispatchRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +72,24 @@ class AcksRecord:
     reason: NDArray[np.uint8]
 
 
+class ReleaseOutcome(IntEnum):
+    """What became of a release. Codes live in journals: never renumber."""
+
+    CONFIRMED = 2  # acknowledged, measured, or the lease ended: nothing is owed any more
+    OWED = 3
+    NOT_NEEDED = 4  # nothing was published, or the vehicle was handed over
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasesRecord:
+    """What became of releases of one dispatch, also long after its end. `outcome` holds ReleaseOutcome codes, length as `vehicle_ids`."""
+
+    utc_ms: int
+    dispatch_id: str
+    vehicle_ids: tuple[str, ...]
+    outcome: NDArray[np.uint8]
+
+
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
     """One attempt to make the engine do something, allowed or refused."""
@@ -60,7 +102,22 @@ class RequestRecord:
     detail: str = field(default="")
 
 
-Record = RoundRecord | AcksRecord | RequestRecord | Event
+Record = RoundRecord | AcksRecord | ReleasesRecord | DispatchRecord | RequestRecord | Event
+
+
+@dataclass(frozen=True, slots=True)
+class JournalState:
+    """How a journal is. `since_ms` and `cause` tell of a failure (0 and "" while ok).
+
+    `queued` records wait to be written; `lost` were dropped because too many waited (the journal says so itself when it works again).
+    """
+
+    ok: bool
+    since_ms: int = 0
+    cause: str = ""
+    queued: int = 0
+    lost: int = 0
+    size_bytes: int = 0
 
 
 class Journal(Protocol):
@@ -73,7 +130,10 @@ class Journal(Protocol):
         """Return when the attempt is safe; raises JournalError if it can't be."""
 
     def note(self, records: list[Record]) -> None:
-        """Take records that need no answer (acks, events); written within 50 ms."""
+        """Take records that need no answer (acks, events); written within 50 ms, after what was given before."""
+
+    def state(self) -> JournalState:
+        """How the journal is now; never waits."""
 
     async def close(self) -> None:
         """Write what is left."""

@@ -1,61 +1,43 @@
-"""Availability learnt by hour of the week (UTC): for each vehicle and hour a Beta distribution whose evidence fades.
+"""Availability from what a vehicle does now and what it usually does at this hour of the week (UTC).
 
-Evidence is counted in hours of observation, not in messages: a vehicle that reports each 10 s isn't 360 times as certain.
-An hour never seen falls back on the vehicle's overall availability, a vehicle never seen on an even chance.
+Habit `c(t)` is a Beta mean for each vehicle and hour of the week, interpolated between the middles of the hours. Evidence is counted in
+hours of observation, not in messages, and fades. Where there is little of it, an hour of the week leans on the same hour of all days,
+that on the vehicle's overall share, that on what the vehicle states of itself, and that on an even chance.
+
+The present state says more than habit about the next minutes. With the fewest comings and goings that habit needs, a vehicle that is there
+at t0 is there at t with `min(1, c(t) / c(t0))`, one that is away with `max(0, c(t) - c(t0)) / (1 - c(t0))`. That is believed with weight
+`exp(-(t - seen) / memory)`, and habit alone with the rest. `memory` is learnt from how fast the fleet's vehicles leave and return.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from v2g_console.domain.vehicle import F8, Bool, VehicleColumns
+from v2g_console.prediction.evidence import HOUR_S, HOURS_OF_DAY, HOURS_OF_WEEK, Evidence, Turnover, first, hour_of_week
 from v2g_console.prediction.port import Rows
 from v2g_console.prediction.soc import undisturbed_soc
 
-F4 = NDArray[np.float32]
-
-HOURS_OF_WEEK: Final = 168
-_HOUR_S: Final = 3600.0
 _DAY_S: Final = 86_400.0
 _PRIOR_H: Final = 2.0
-"""Weight of a vehicle's overall availability within one hour of the week, in hours of evidence."""
+"""Weight of what is known more broadly (hour of the day, own statement) in hours of evidence."""
+_DAY_PRIOR_H: Final = 0.5
+"""Weight of the overall share within one hour of the day: one day teaches most of a habit."""
 _LONGEST_GAP_S: Final = 3600.0
 """An observation speaks for the time since the one before, but not for longer than this."""
 _FIRST_S: Final = 60.0
+_STEP_S: Final = 900.0
+"""A horizon is looked at in steps of this length at most."""
 _REBASE: Final = 16.0
 """Half lives after which stored weights are scaled back, so that they never overflow."""
-
-
-@dataclass(slots=True)
-class _Evidence:
-    """Hours seen and hours available, a column a vehicle, in weights of the common reference time."""
-
-    seen_h: F4
-    available_h: F4
-
-    @staticmethod
-    def empty(capacity: int) -> "_Evidence":
-        return _Evidence(np.zeros(capacity, np.float32), np.zeros(capacity, np.float32))
-
-    def grow(self, capacity: int) -> None:
-        missing = capacity - len(self.seen_h)
-        if missing > 0:
-            self.seen_h = np.pad(self.seen_h, (0, missing))
-            self.available_h = np.pad(self.available_h, (0, missing))
-
-    def add(self, rows: Rows, weight_h: F8, available: Bool) -> None:
-        np.add.at(self.seen_h, rows, weight_h)
-        np.add.at(self.available_h, rows, weight_h * available)
-
-    def scale(self, factor: float) -> None:
-        self.seen_h *= np.float32(factor)
-        self.available_h *= np.float32(factor)
+_FORGOTTEN: Final = 5.0
+"""Times the memory after which a state says nothing any more."""
+_HABIT_H: Final = 48.0
+"""Hours of observation after which habit explains half of all departures."""
 
 
 class HistoryPrediction:
-    """Availability by hour of week with exponential forgetting. An hour's columns exist once something was seen in it."""
+    """Persistence and habit by hour of week with exponential forgetting. An hour's columns exist once something was seen in it."""
 
     def __init__(self, half_life_days: float = 28.0) -> None:
         """`half_life_days`: age at which an observation counts half. Raises ValueError if it is not positive."""
@@ -63,9 +45,12 @@ class HistoryPrediction:
             raise ValueError(f"half_life_days must be positive, got {half_life_days}")
         self._half_life_s = half_life_days * _DAY_S
         self._capacity = 0
-        self._hours: list[_Evidence | None] = [None] * HOURS_OF_WEEK
-        self._overall = _Evidence.empty(0)
+        self._hours: list[Evidence | None] = [None] * HOURS_OF_WEEK
+        self._day: list[Evidence] = [Evidence.empty(0) for _ in range(HOURS_OF_DAY)]
+        self._overall = Evidence.empty(0)
+        self._turnover = Turnover()
         self._observed_s: F8 = np.full(0, np.nan)
+        self._there: Bool = np.zeros(0, np.bool_)
         self._reference_s: float | None = None
 
     def observe(self, rows: Rows, available: Bool, utc_s: float) -> None:
@@ -76,40 +61,119 @@ class HistoryPrediction:
         weight = self._weight(utc_s)
         gap_s = utc_s - self._observed_s[rows]
         span_s = np.where(np.isnan(gap_s), _FIRST_S, np.clip(gap_s, 0.0, _LONGEST_GAP_S))
-        self._observed_s[rows] = np.fmax(self._observed_s[rows], utc_s)
-        weight_h = span_s / _HOUR_S * weight
-        slot = _hour_of_week(utc_s)
+        weight_h = span_s / HOUR_S * weight
+        slot = hour_of_week(utc_s)
         hour = self._hours[slot]
         if hour is None:
-            hour = self._hours[slot] = _Evidence.empty(self._capacity)
+            hour = self._hours[slot] = Evidence.empty(self._capacity)
         hour.grow(self._capacity)
         hour.add(rows, weight_h, available)
+        self._day[slot % HOURS_OF_DAY].add(rows, weight_h, available)
         self._overall.add(rows, weight_h, available)
+        self._remember(rows, available, gap_s, weight_h, weight)
+        self._observed_s[rows] = np.fmax(self._observed_s[rows], utc_s)
 
-    def availability(self, n: int, utc_s: float, horizon_s: float) -> F8:
-        """Mean probability over the hours of the week that the horizon touches, weighted by the time within each."""
-        fade = 1.0 if self._reference_s is None else 2.0 ** min(_REBASE, (self._reference_s - utc_s) / self._half_life_s)
-        overall = (_first(self._overall.available_h, n) * fade + 1.0) / (_first(self._overall.seen_h, n) * fade + 2.0)
+    def availability(self, n: int, utc_s: float, horizon_s: float, stated: F8 | None = None) -> F8:
+        """Mean probability of being there over the horizon (one week at most), from the last observed state and habit.
+
+        `stated` (n) is what vehicles say of themselves, 0..1, NaN where nothing: the prior of their overall share.
+        """
+        length_s = min(max(horizon_s, 1.0), HOURS_OF_WEEK * HOUR_S)
+        overall = self._overall_share(n, utc_s, stated)
+        seen_s, there = self._last_seen(n)
+        known = ~np.isnan(seen_s)
+        ago_s = np.where(known, np.maximum(0.0, utc_s - np.where(known, seen_s, utc_s)), np.inf)
+        habit_then = self._habit_ago(n, utc_s, ago_s, overall)
+        steps = max(1, int(np.ceil(length_s / (_STEP_S if length_s <= 4 * HOUR_S else HOUR_S))))
         total = np.zeros(n)
-        for slot, share in _hours_within(utc_s, horizon_s):
-            hour = self._hours[slot]
-            if hour is None:
-                total += share * overall
-                continue
-            seen_h, available_h = _first(hour.seen_h, n) * fade, _first(hour.available_h, n) * fade
-            total += share * (available_h + _PRIOR_H * overall) / (seen_h + _PRIOR_H)
-        return np.clip(total, 0.0, 1.0)
+        for k in range(steps):
+            ahead_s = (k + 0.5) * length_s / steps
+            habit = self._habit(n, utc_s + ahead_s, overall)
+            stays = np.minimum(1.0, habit / np.maximum(habit_then, 1e-9))
+            comes = np.maximum(0.0, habit - habit_then) / np.maximum(1.0 - habit_then, 1e-9)
+            belief = np.exp(-(ago_s + ahead_s) / (HOUR_S * self._turnover.memory_h))
+            total += belief * np.where(there, stays, comes) + (1.0 - belief) * habit
+        return np.clip(total / steps, 0.0, 1.0)
+
+    def departure_quantile_s(self, n: int, utc_s: float, q: float) -> F8:
+        """Seconds until each vehicle has left with probability `q` (0..1, exclusive): 0 if it is away, +inf if never seen or beyond a week.
+
+        Raises ValueError for another `q`.
+        """
+        if not 0.0 < q < 1.0:
+            raise ValueError(f"q must be between 0 and 1, got {q}")
+        overall = self._overall_share(n, utc_s, None)
+        seen_s, there = self._last_seen(n)
+        unexplained = self._turnover.leave_per_h * _HABIT_H / (_HABIT_H + first(self._overall.seen_h, n) * self._fade(utc_s))
+        found = np.where(np.isnan(seen_s), np.inf, np.where(there, np.nan, 0.0))
+        survival, habit = np.ones(n), self._habit(n, utc_s, overall)
+        for k in range(HOURS_OF_WEEK):
+            if not np.isnan(found).any():
+                break
+            later = self._habit(n, utc_s + (k + 1) * HOUR_S, overall)
+            left = survival * np.minimum(1.0, later / np.maximum(habit, 1e-9)) * np.exp(-unexplained)
+            hits = np.isnan(found) & (left <= 1.0 - q)
+            part = (survival - (1.0 - q)) / np.maximum(survival - left, 1e-12)
+            found = np.where(hits, (k + np.clip(part, 0.0, 1.0)) * HOUR_S, found)
+            survival, habit = left, later
+        return np.where(np.isnan(found), np.inf, found)
 
     def soc_at(self, v: VehicleColumns, utc_s: float, horizon_s: float) -> F8:
         """The present charging continued to the end of the horizon."""
         return undisturbed_soc(v, horizon_s)
+
+    def _remember(self, rows: Rows, available: Bool, gap_s: F8, weight_h: F8, weight: float) -> None:
+        """The newest state of `rows`, and what the change from the one before says about the fleet's turnover."""
+        followed = gap_s > 0.0  # false for the first observation (NaN)
+        self._turnover.add(weight_h[followed], weight, self._there[rows[followed]], available[followed])
+        newest = ~(gap_s < 0.0)
+        self._there[rows[newest]] = available[newest]
+
+    def _last_seen(self, n: int) -> tuple[F8, Bool]:
+        """When the first `n` vehicles were last observed (NaN: never), and whether they were there."""
+        seen_s, there = np.full(n, np.nan), np.zeros(n, np.bool_)
+        known = min(n, self._capacity)
+        seen_s[:known], there[:known] = self._observed_s[:known], self._there[:known]
+        return seen_s, there
+
+    def _overall_share(self, n: int, utc_s: float, stated: F8 | None) -> F8:
+        prior = np.full(n, 0.5) if stated is None else np.clip(np.where(np.isnan(stated), 0.5, stated), 0.0, 1.0)
+        return self._overall.share(n, self._fade(utc_s), prior, _PRIOR_H)
+
+    def _habit(self, n: int, utc_s: float, overall: F8) -> F8:
+        """c(t): between the middles of two hours of the week a straight line."""
+        middle = utc_s / HOUR_S - 0.5
+        part = middle - np.floor(middle)
+        before = float(np.floor(middle)) * HOUR_S
+        earlier, later = self._in_hour(n, utc_s, before, overall), self._in_hour(n, utc_s, before + HOUR_S, overall)
+        return np.asarray((1.0 - part) * earlier + part * later, np.float64)
+
+    def _habit_ago(self, n: int, utc_s: float, ago_s: F8, overall: F8) -> F8:
+        """c at the time of each vehicle's last observation, to the quarter of an hour; states long forgotten are not looked up."""
+        quarters = np.where(ago_s < _FORGOTTEN * HOUR_S * self._turnover.memory_h, np.round(ago_s / _STEP_S), 0.0)
+        habit = self._habit(n, utc_s, overall)
+        for quarter in np.unique(quarters[quarters > 0.0]):
+            rows = quarters == quarter
+            habit[rows] = self._habit(n, utc_s - float(quarter) * _STEP_S, overall)[rows]
+        return habit
+
+    def _in_hour(self, n: int, utc_s: float, at_s: float, overall: F8) -> F8:
+        slot, fade = hour_of_week(at_s), self._fade(utc_s)
+        hour, daily = self._hours[slot], self._day[slot % HOURS_OF_DAY].share(n, fade, overall, _DAY_PRIOR_H)
+        return daily if hour is None else hour.share(n, fade, daily, _PRIOR_H)
+
+    def _fade(self, utc_s: float) -> float:
+        """What a stored weight counts at `utc_s`."""
+        return 1.0 if self._reference_s is None else float(2.0 ** min(_REBASE, (self._reference_s - utc_s) / self._half_life_s))
 
     def _reserve(self, rows: int) -> None:
         if rows <= self._capacity:
             return
         capacity = max(rows, 2 * self._capacity, 256)
         self._observed_s = np.concatenate((self._observed_s, np.full(capacity - self._capacity, np.nan)))
-        self._overall.grow(capacity)
+        self._there = np.concatenate((self._there, np.zeros(capacity - self._capacity, np.bool_)))
+        for evidence in (self._overall, *self._day):
+            evidence.grow(capacity)
         self._capacity = capacity
 
     def _weight(self, utc_s: float) -> float:
@@ -119,32 +183,8 @@ class HistoryPrediction:
         half_lives = (utc_s - self._reference_s) / self._half_life_s
         if half_lives <= _REBASE:
             return float(2.0**half_lives)
-        for evidence in (self._overall, *self._hours):
+        for evidence in (self._overall, self._turnover, *self._day, *self._hours):
             if evidence is not None:
                 evidence.scale(2.0**-half_lives)
         self._reference_s = utc_s
         return 1.0
-
-
-def _hour_of_week(utc_s: float) -> int:
-    return int(utc_s // _HOUR_S) % HOURS_OF_WEEK
-
-
-def _hours_within(utc_s: float, horizon_s: float) -> list[tuple[int, float]]:
-    """(hour of week, share of the horizon) for at most one week ahead."""
-    length_s = min(max(horizon_s, 1.0), HOURS_OF_WEEK * _HOUR_S)
-    parts: list[tuple[int, float]] = []
-    at_s = utc_s
-    while at_s < utc_s + length_s - 1e-6:
-        until_s = min((at_s // _HOUR_S + 1.0) * _HOUR_S, utc_s + length_s)
-        parts.append((_hour_of_week(at_s), (until_s - at_s) / length_s))
-        at_s = until_s
-    return parts
-
-
-def _first(column: F4, n: int) -> F8:
-    """The first `n` cells as float64; vehicles never observed have zero."""
-    cells = np.zeros(n)
-    known = min(n, len(column))
-    cells[:known] = column[:known]
-    return cells

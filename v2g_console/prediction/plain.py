@@ -17,9 +17,13 @@ class NoPrediction:
     def observe(self, rows: Rows, available: Bool, utc_s: float) -> None:
         """Nothing is learnt."""
 
-    def availability(self, n: int, utc_s: float, horizon_s: float) -> F8:
+    def availability(self, n: int, utc_s: float, horizon_s: float, stated: F8 | None = None) -> F8:
         """1 for each of the `n` vehicles."""
         return np.ones(n)
+
+    def departure_quantile_s(self, n: int, utc_s: float, q: float) -> F8:
+        """+inf: nothing is known."""
+        return np.full(n, np.inf)
 
     def soc_at(self, v: VehicleColumns, utc_s: float, horizon_s: float) -> F8:
         """The present charging continued to the end of the horizon."""
@@ -29,7 +33,7 @@ class NoPrediction:
 class MockPrediction(NoPrediction):
     """Availability that depends on nothing but the vehicle's index: 0.6 to 1, spread evenly, the same in every run."""
 
-    def availability(self, n: int, utc_s: float, horizon_s: float) -> F8:
+    def availability(self, n: int, utc_s: float, horizon_s: float, stated: F8 | None = None) -> F8:
         """0.6..1 for each of the `n` vehicles."""
         spread: F8 = np.mod(np.arange(n, dtype=np.float64) * _GOLDEN, 1.0)
         return np.asarray(0.6 + 0.4 * spread, np.float64)

@@ -17,8 +17,15 @@ class PredictionEngine(Protocol):
         """Learn that the vehicles `rows` (k, each once) were or were not `available` at `utc_s`."""
         ...
 
-    def availability(self, n: int, utc_s: float, horizon_s: float) -> F8:
-        """Probability 0..1 that each of the first `n` vehicles is available over the horizon, as a mean over its time."""
+    def availability(self, n: int, utc_s: float, horizon_s: float, stated: F8 | None = None) -> F8:
+        """Probability 0..1 that each of the first `n` vehicles is available over the horizon, as a mean over its time.
+
+        `stated` (n, 0..1, NaN where nothing is said) is what the vehicles tell of themselves; it counts where little was observed.
+        """
+        ...
+
+    def departure_quantile_s(self, n: int, utc_s: float, q: float) -> F8:
+        """Seconds from `utc_s` until each of the first `n` vehicles has left with probability `q`: 0 if it is away, +inf if unknown."""
         ...
 
     def soc_at(self, v: VehicleColumns, utc_s: float, horizon_s: float) -> F8:
