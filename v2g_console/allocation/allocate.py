@@ -10,6 +10,7 @@ from v2g_console.allocation.answer import answer
 from v2g_console.allocation.explain import reasons
 from v2g_console.allocation.minpower import fill_around_holes, segments
 from v2g_console.allocation.problem import MICROWATT_KW, Allocation, Problem, check, usable_headroom_kw
+from v2g_console.allocation.shapes import Plan
 from v2g_console.allocation.tree import AllocationError, Nodes, Room, SiteTree, no_room, room_for
 from v2g_console.allocation.treefill import fill_tree
 from v2g_console.allocation.waterfill import Curves, waterfill
@@ -36,7 +37,7 @@ def allocate(name: str, problem: Problem) -> Allocation:
     return answer(problem, plan, powers_kw, code)
 
 
-def _fill(problem: Problem, plan: curves.Plan, headroom_kw: F8) -> tuple[F8, Bool, Nodes]:
+def _fill(problem: Problem, plan: Plan, headroom_kw: F8) -> tuple[F8, Bool, Nodes]:
     """Powers in kW, who is held back by a minimum power, and the node at its limit above each vehicle (-1: none)."""
     target_kw = abs(problem.target_kw) if abs(problem.target_kw) > MICROWATT_KW else 0.0
     n = len(headroom_kw)

@@ -154,7 +154,8 @@ def _reachable(upper: F8, room: Room) -> float:
     for nodes in room.levels[::-1]:
         below = nodes >= 0
         total = np.bincount(nodes[below], weights=upper[below], minlength=len(room.most_kw))
-        shrink = np.where(total > room.most_kw, np.maximum(room.most_kw, 0.0) / np.where(total > 0.0, total, 1.0), 1.0)
+        over = total > np.maximum(room.most_kw, 0.0)
+        shrink = np.where(over, np.maximum(room.most_kw, 0.0), 1.0) / np.where(over, total, 1.0)
         upper = np.where(below, upper * np.where(below, shrink[nodes], 1.0), upper)
     return float(upper.sum())
 

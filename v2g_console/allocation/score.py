@@ -3,12 +3,14 @@
 Every feature takes the direction of the target into account where it matters; what is unknown (NaN) counts as middling, 0.5.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from v2g_console.allocation.problem import Problem
+from v2g_console.allocation.problem import Problem, Weights
 from v2g_console.domain.vehicle import F8
 
 _LEAST_SLACK_S: Final = 3600.0
@@ -89,6 +91,24 @@ def score(problem: Problem, headroom_kw: F8) -> tuple[F8, dict[str, F8]]:
         weight = getattr(problem.weights, field.name) / total
         if weight > 0.0:
             parts[field.name] = weight * getattr(columns, field.name)
+            whole += parts[field.name]
+    return whole, parts
+
+
+def score_by_group(
+    problem: Problem, headroom_kw: F8, weights: Sequence[Weights], group: NDArray[np.integer[Any]]
+) -> tuple[F8, dict[str, F8]]:
+    """As `score`, with the weights of each vehicle's own group (`group`, n: index into `weights`)."""
+    totals = np.array([sum(getattr(one, field.name) for field in fields(Features)) for one in weights], np.float64)
+    if not (totals > 0.0).any():
+        return np.ones(len(problem.vehicles)), {}
+    columns = features(problem, headroom_kw)
+    parts: dict[str, F8] = {}
+    whole = np.where(totals > 0.0, 0.0, 1.0)[group]
+    for field in fields(Features):
+        relative = np.array([getattr(one, field.name) for one in weights], np.float64) / np.where(totals > 0.0, totals, 1.0)
+        if (relative > 0.0).any():
+            parts[field.name] = relative[group] * getattr(columns, field.name)
             whole += parts[field.name]
     return whole, parts
 

@@ -21,6 +21,11 @@ def grouped(number: float, digits: int = 0) -> str:
     return f"{number:,.{digits}f}".replace(",", " ")
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """The number with its noun: `1 dispatch`, `1 204 vehicles`."""
+    return f"{grouped(number)} {one if number == 1 else many}"
+
+
 def duration_text(seconds: float) -> str:
     """`04:12`, `1:04:12`; negative counts as zero."""
     whole = max(0, int(seconds))

@@ -150,7 +150,7 @@ def test_setpoints_move_the_right_way_within_the_bounds(golden: Golden) -> None:
 def test_a_flipped_sign_of_the_setpoint_is_caught(golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    module = sys.modules["v2g_console.allocation.allocate"]
+    module = sys.modules["v2g_console.allocation.answer"]
 
     def flipped(problem: Problem, powers_kw: np.ndarray) -> np.ndarray:
         setpoint = problem.vehicles.baseline_kw - problem.direction * powers_kw
