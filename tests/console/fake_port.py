@@ -18,6 +18,7 @@ from v2g_console.contract.requests import (
     Origin,
     Plan,
     Request,
+    ResetTrust,
     Resume,
     Retry,
     Status,
@@ -108,7 +109,7 @@ class FakePort:
                 return Accepted(request="stop", result=StopView(dispatches=2, vehicles=463))
             case Cancel() | Retry() | Update():
                 return Accepted(request=type(request).__name__.lower(), dispatch_id=request.dispatch_id)
-            case Resume() | Status() | AckAlarm():
+            case Resume() | Status() | AckAlarm() | ResetTrust():
                 return Accepted(request=type(request).__name__.lower())
 
     def _detail(self, request: DispatchDetail) -> Reply:

@@ -2,28 +2,21 @@
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from v2g_console.config.broker_url import BrokerUrl, parse_broker_url
-from v2g_console.config.settings import AuthMethod, MqttSettings, Settings, WeightSettings
+from v2g_console.config.finding import Finding
+from v2g_console.config.grid_checks import node_contradictions, node_doubts, segment_contradictions, segment_doubts
+from v2g_console.config.settings import AuthMethod, DispatchSettings, MqttSettings, Settings, WeightSettings
 from v2g_console.config.values import shown
 from v2g_console.domain.signal import Signal
 
+_SLOWEST_PRODUCT_S: Final = 1800.0  # full activation time of replacement reserve, the slowest (aFRR 300 s, mFRR 750 s)
 _MAX_TOPIC_BYTES: Final = 1024
 _MAX_SOCKET_PATH_BYTES: Final = 107  # sun_path of Linux less its final zero
 _USES_NAME: Final = frozenset({AuthMethod.USERNAME_PASSWORD, AuthMethod.BOTH})
 _USES_CERTIFICATE: Final = frozenset({AuthMethod.TLS, AuthMethod.BOTH})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A broken rule: the key to look at first, what is wrong, and the other keys the rule looked at."""
-
-    key: str
-    message: str
-    also: tuple[str, ...] = ()
 
 
 def contradictions(settings: Settings, given: AbstractSet[str]) -> Iterator[Finding]:
@@ -32,7 +25,9 @@ def contradictions(settings: Settings, given: AbstractSet[str]) -> Iterator[Find
     yield from _topics(settings)
     if not any(getattr(settings.dispatch.weights, name) for name in WeightSettings.model_fields):
         yield Finding("dispatch.weights", "expected at least one weight above 0, got only zeros")
-    yield from _dispatch(settings)
+    yield from _dispatch(settings.dispatch)
+    yield from node_contradictions(settings.grid)
+    yield from segment_contradictions(settings.segments)
     try:
         ZoneInfo(settings.console.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -54,6 +49,9 @@ def doubts(settings: Settings, given: AbstractSet[str]) -> Iterator[Finding]:
         yield Finding(
             "dispatch.confirm_above_kw", f"never asked: dispatch.max_power_kw refuses above {limit:g} kW", ("dispatch.max_power_kw",)
         )
+    yield from _shaping_doubts(settings.dispatch)
+    yield from node_doubts(settings.grid)
+    yield from segment_doubts(settings.segments, settings.dispatch)
 
 
 def _broker(mqtt: MqttSettings, given: AbstractSet[str]) -> Iterator[Finding]:
@@ -130,14 +128,37 @@ def _malformed(topic: str) -> bool:
     return not topic or "#" in topic or len(topic.encode("utf-8", "surrogatepass")) > _MAX_TOPIC_BYTES
 
 
-def _dispatch(settings: Settings) -> Iterator[Finding]:
-    unknown = [name for name in settings.dispatch.v1_signals if name not in set(Signal)]
-    if unknown:
-        yield Finding("dispatch.v1_signals", f"expected some of {', '.join(Signal)}, got {', '.join(map(shown, unknown))}")
-    soc = settings.dispatch.soc
+def _dispatch(dispatch: DispatchSettings) -> Iterator[Finding]:
+    for name in ("v1_signals", "lp_first", "strict"):
+        unknown = [signal for signal in getattr(dispatch, name) if signal not in set(Signal)]
+        if unknown:
+            yield Finding(f"dispatch.{name}", f"expected some of {', '.join(Signal)}, got {', '.join(map(shown, unknown))}")
+    soc, trust = dispatch.soc, dispatch.trust
     if soc.safe_discharge_floor >= soc.soc_ceiling:
         yield Finding(
             "dispatch.soc.safe_discharge_floor",
             f"expected less than dispatch.soc.soc_ceiling ({soc.soc_ceiling:g}), got {soc.safe_discharge_floor:g}",
             ("dispatch.soc.soc_ceiling",),
+        )
+    if trust.longest_hold_s < trust.first_hold_s:
+        yield Finding(
+            "dispatch.trust.longest_hold_s",
+            f"expected at least dispatch.trust.first_hold_s ({trust.first_hold_s:g}), got {trust.longest_hold_s:g}",
+            ("dispatch.trust.first_hold_s",),
+        )
+
+
+def _shaping_doubts(dispatch: DispatchSettings) -> Iterator[Finding]:
+    """Ways to a target that take longer than any product allows."""
+    if dispatch.full_activation_s > _SLOWEST_PRODUCT_S:
+        yield Finding(
+            "dispatch.full_activation_s", f"longer than any reserve product allows ({_SLOWEST_PRODUCT_S:g} s, replacement reserve)"
+        )
+    limit, ramp = dispatch.max_power_kw, dispatch.ramp_kw_per_s
+    slowest_s = max(dispatch.full_activation_s, _SLOWEST_PRODUCT_S)
+    if ramp > 0 and limit / ramp > slowest_s:
+        yield Finding(
+            "dispatch.ramp_kw_per_s",
+            f"dispatch.max_power_kw ({limit:g}) is reached only after {limit / ramp:.0f} s",
+            ("dispatch.max_power_kw",),
         )

@@ -2,13 +2,14 @@
 
 import errno
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import SecretStr
 
-from v2g_console.config.keys import KEYS
+from v2g_console.config.keys import KEYS, Key, Kind, keys_below
 from v2g_console.config.load import LoadedSettings
 from v2g_console.config.settings import Settings
 
@@ -31,15 +32,28 @@ def shown_values(loaded: LoadedSettings) -> tuple[ShownValue, ...]:
     """Every key in the order of the sections, with what is used and where it comes from."""
     return tuple(
         ShownValue(key.path, value_text(value_at(loaded.settings, key.path)), str(loaded.origins[key.path]), key.description)
-        for key in KEYS.values()
+        for key in keys_of(loaded.settings)
     )
 
 
-def value_at(settings: Settings, path: str) -> object:
-    """The value of a dotted key path."""
-    value: object = settings
-    for name in path.split("."):
+def keys_of(settings: Settings) -> Iterator[Key]:
+    """Every key that has a value in `settings`. A list of sections is there with the keys of its entries, and by itself if it is empty."""
+    for key in KEYS.values():
+        entries = value_at(settings, key.path) if key.kind is Kind.ENTRIES else ()
+        if isinstance(entries, tuple) and entries:
+            for number in range(len(entries)):
+                yield from keys_below(f"{key.path}[{number}]")
+        else:
+            yield key
+
+
+def value_at(settings: Settings, path: str) -> Any:
+    """The value of a key path such as `mqtt.qos.command` or `grid.nodes[2].import_kw`."""
+    value: Any = settings
+    for part in path.split("."):
+        name, _, number = part.removesuffix("]").partition("[")
         value = getattr(value, name)
+        value = value[int(number)] if number else value
     return value
 
 

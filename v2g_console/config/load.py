@@ -1,17 +1,18 @@
 """Load the configuration: file, environment and secret files merged, every problem found at once, the origin of every value kept."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from v2g_console.config.broker_url import parse_broker_url
-from v2g_console.config.checks import Finding, contradictions, doubts
+from v2g_console.config.checks import contradictions, doubts
 from v2g_console.config.file_checks import FileFindings, check_files
-from v2g_console.config.keys import KEYS, nearest
+from v2g_console.config.finding import Finding
+from v2g_console.config.keys import KEYS, keys_below, nearest, of_any_entry
 from v2g_console.config.locate import find_config
-from v2g_console.config.origin import DEFAULT, Given, Origin, OriginKind
+from v2g_console.config.origin import DEFAULT, Origin, OriginKind
 from v2g_console.config.problems import ConfigError, ConfigMissingError, Problem
 from v2g_console.config.settings import Settings
 from v2g_console.config.typed import Typed, typed
@@ -23,7 +24,8 @@ _KIND_ORDER: Final = (OriginKind.FILE, OriginKind.SECRET_FILE, OriginKind.ENVIRO
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """Settings that can be used. `origins` has every key path; secrets are read into `settings`; `files` are those that were read."""
+    """Settings that can be used. `origins` has every key path, also those of the entries of lists (`grid.nodes[2].import_kw`); secrets are
+    read into `settings`; `files` are those that were read."""
 
     settings: Settings
     origins: Mapping[str, Origin]
@@ -60,7 +62,7 @@ def load_for_client(path: Path | None = None, environ: Mapping[str, str] = os.en
         if path is not None:
             raise
     merged = _merged(values, from_environment(environ))
-    result = typed(merged.given)
+    result = typed(merged.given, merged.entries)
     in_socket = [problem for problem in (*merged.problems, *result.problems) if problem.key.partition(".")[0] == "socket"]
     if in_socket:
         raise ConfigError(in_socket)
@@ -69,26 +71,26 @@ def load_for_client(path: Path | None = None, environ: Mapping[str, str] = os.en
 
 def _merged(lower: Values, upper: Values) -> Values:
     """Both together; where both give a key, `upper` wins."""
-    return Values(lower.given | upper.given, lower.problems + upper.problems)
+    return Values(lower.given | upper.given, lower.entries | upper.entries, lower.problems + upper.problems)
 
 
 def _finished(values: Values, files: tuple[Path, ...]) -> LoadedSettings:
-    result = typed(values.given)
+    result = typed(values.given, values.entries)
     found = check_files(result.settings.mqtt, values.given)
     # What a misspelt key probably meant counts as broken too: its default may contradict the rest.
     broken = result.broken.union(*((problem.key, nearest(problem.key) or "") for problem in values.problems))
+    broken |= {of_any_entry(key) for key in broken}
     rules = contradictions(result.settings, values.given.keys())
-    problems = [*values.problems, *result.problems, *found.problems, *_placed(rules, values.given, broken)]
+    problems = [*values.problems, *result.problems, *found.problems, *_placed(rules, values, broken)]
     if problems:
         raise ConfigError(sorted(problems, key=_reading_order))
-    doubtful = _placed(doubts(result.settings, values.given.keys()), values.given, frozenset())
-    return _loaded(result, values.given, found, files, (*found.warnings, *doubtful))
+    doubtful = _placed(doubts(result.settings, values.given.keys()), values, frozenset())
+    return _loaded(result, values, found, files, (*found.warnings, *doubtful))
 
 
-def _loaded(
-    result: Typed, given: Mapping[str, Given], found: FileFindings, files: tuple[Path, ...], warnings: Iterable[Problem]
-) -> LoadedSettings:
-    origins = {key: given[key].origin if key in given else DEFAULT for key in KEYS}
+def _loaded(result: Typed, values: Values, found: FileFindings, files: tuple[Path, ...], warnings: Iterable[Problem]) -> LoadedSettings:
+    of_entries = (key.path for entry in values.entries if entry not in KEYS for key in keys_below(entry))
+    origins = {key: _origin(key, values) for key in (*KEYS, *of_entries)}
     changes: dict[str, object] = {}
     for key, (secret, origin) in found.secrets.items():
         changes[key.removeprefix("mqtt.")] = secret
@@ -101,19 +103,30 @@ def _loaded(
     return LoadedSettings(settings, origins, (*files, *found.files), tuple(sorted(warnings, key=_reading_order)))
 
 
-def _placed(findings: Iterable[Finding], given: Mapping[str, Given], broken: frozenset[str]) -> list[Problem]:
+def _origin(key: str, values: Values) -> Origin:
+    return values.given[key].origin if key in values.given else values.entries.get(key, DEFAULT)
+
+
+def _placed(findings: Iterable[Finding], values: Values, broken: frozenset[str]) -> list[Problem]:
     """Findings with their place; one that rests on a value which is wrong by itself would only confuse and is left out."""
     problems = []
     for finding in findings:
         keys = (finding.key, *finding.also)
-        if not broken.intersection(keys):
-            origin = next((given[key].origin for key in keys if key in given), None) or _first_below(finding.key, given)
+        if not any(broken.intersection(_with_sections(key)) for key in keys):
+            origin = next((values.given[key].origin for key in keys if key in values.given), None) or _first_below(finding.key, values)
             problems.append(Problem(origin, finding.key, finding.message))
     return problems
 
 
-def _first_below(section: str, given: Mapping[str, Given]) -> Origin:
-    return next((item.origin for key, item in given.items() if key.startswith(f"{section}.")), DEFAULT)
+def _with_sections(key: str) -> Iterator[str]:
+    """`key` and the sections it is in: a value can't be right in a section that is wrong as a whole."""
+    while key:
+        yield key
+        key = key.rpartition(".")[0]
+
+
+def _first_below(section: str, values: Values) -> Origin:
+    return next((item.origin for key, item in values.given.items() if key.startswith(f"{section}.")), DEFAULT)
 
 
 def _reading_order(problem: Problem) -> tuple[int, int]:

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from v2g_console.config.explain import REDACTED, value_at
-from v2g_console.config.keys import KEYS, Kind
+from v2g_console.config.explain import REDACTED, keys_of, value_at
+from v2g_console.config.keys import Kind
 from v2g_console.config.settings import Settings
 
 _SHORT: Final = 4
@@ -19,7 +19,7 @@ _PLAIN_RECORD: Final = frozenset(vars(logging.makeLogRecord({})))
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """The secrets in `settings`, without the empty ones."""
-    values = (value_at(settings, key.path) for key in KEYS.values() if key.kind is Kind.SECRET)
+    values = (value_at(settings, key.path) for key in keys_of(settings) if key.kind is Kind.SECRET)
     return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr) and value.get_secret_value())
 
 

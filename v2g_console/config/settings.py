@@ -11,6 +11,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
 Qos = Literal[0, 1, 2]
 Port = Annotated[int, Field(ge=0, le=65535)]
+_OR_EMPTY = Field(json_schema_extra={"type": ["array", "null"]})  # `nodes:` with nothing below it, as in the example
 
 
 class AuthMethod(StrEnum):
@@ -127,6 +128,38 @@ class SocSettings(_Section):
     """minimum SoC at departure of vehicles that name none"""
 
 
+class TrustSettings(_Section):
+    """When a vehicle that failed is left alone for a while. A failure: refused, silent, or delivered too little."""
+
+    first_hold_s: Positive = 30.0
+    """pause after the first failure; doubles with each further one"""
+    longest_hold_s: Positive = 1800.0
+    """no pause is longer"""
+    least_ratio: Ratio = 0.5
+    """delivering less than this share of what was asked is a failure"""
+    least_kw: Positive = 1.0
+    """nobody is judged by less than this"""
+
+
+class EmphasisSettings(WeightSettings):
+    """Multipliers of dispatch.weights: 1 leaves a weight as it is, 2 doubles it, 0 takes it away."""
+
+    soc: NonNegative = 1.0
+    """of the weight of stored energy"""
+    time: NonNegative = 1.0
+    """of the weight of the time to the departure"""
+    priority: NonNegative = 1.0
+    """of the weight of the drivers' priority"""
+    price: NonNegative = 1.0
+    """of the weight of the price"""
+    wear: NonNegative = 1.0
+    """of the weight of battery wear"""
+    fairness: NonNegative = 1.0
+    """of the weight of fairness between vehicles"""
+    availability: NonNegative = 1.0
+    """of the weight of being likely to stay"""
+
+
 class DispatchSettings(_Section):
     """How dispatches are decided, sent and released."""
 
@@ -134,8 +167,23 @@ class DispatchSettings(_Section):
     """a vehicle that has not answered by then is silent"""
     retries: Annotated[int, Field(ge=0, le=10)] = 2
     """commands sent again to a vehicle that stays silent, spread over ack_timeout_seconds"""
-    allocator: Literal["equal", "smart"] = "smart"
-    """who gets how much: equal shares, or by score"""
+    allocator: Literal["equal", "smart", "merit", "lp", "segmented"] = "smart"
+    """who gets how much: equal shares, by score, best score first (merit, also called lp), or by segment"""
+    lp_first: tuple[str, ...] = ()
+    """signals decided by the linear programme, with smart as fallback, unless a request names an allocator"""
+    emphasis: bool = True
+    """let each signal stress the weights that matter to it"""
+    strict: tuple[str, ...] = ()
+    """signals whose plan is refused if it can't meet the whole request, unless the request says accept_partial"""
+    reallocation: Literal["none", "balanced", "probabilistic"] = "balanced"
+    """how a shortfall after refusals, limits and silence is shared by the others and the reserve"""
+    full_activation_s: NonNegative = 0.0
+    """time in which a changed target is reached, in a straight line; 0: at once"""
+    ramp_kw_per_s: NonNegative = 0.0
+    """fastest change of a dispatch's target; 0: no limit"""
+    tuner: Literal["none", "acks"] = "none"
+    """acks: move the availability weight with the ack rate of recent dispatches, within bounds, audited"""
+    trust: TrustSettings = TrustSettings()
     weights: WeightSettings = WeightSettings()
     soc: SocSettings = SocSettings()
     sustain_s: Positive = 900.0
@@ -189,6 +237,42 @@ class TelemetrySettings(_Section):
     """where they answer"""
     max_per_s: Annotated[int, Field(ge=10)] = 20_000
     """telemetry messages taken in a second; what is above is shed and counted"""
+
+
+class NodeSettings(_Section):
+    """A site, or a feeder above sites, with limits on its net power."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    """of a site: as the vehicles say it; of a feeder: any other name"""
+    parent: str = ""
+    """name of the node above; empty: none"""
+    import_kw: NonNegative = 0.0
+    """most it may draw from the grid; 0: no limit"""
+    export_kw: NonNegative = 0.0
+    """most it may feed into the grid; 0: no limit"""
+    base_load_kw: NonNegative = 0.0
+    """drawn there by everything that is no vehicle"""
+
+
+class SegmentSettings(_Section):
+    """How the vehicles of one segment share what falls to them (allocator segmented)."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    """as the vehicles say it; commuter, captive and opportunistic have rules of their own unless they are named here"""
+    allocator: Literal["equal", "smart", "merit", "lp"] = "smart"
+    """who gets how much of the segment's share"""
+    emphasis: EmphasisSettings = EmphasisSettings()
+
+
+class GridSettings(_Section):
+    """Limits of sites and feeders: a tree."""
+
+    nodes: Annotated[tuple[NodeSettings, ...], _OR_EMPTY] = ()
+    """sites and the feeders above them, in any order"""
+    fleet_import_kw: NonNegative = 0.0
+    """most the whole fleet may draw; 0: no limit"""
+    fleet_export_kw: NonNegative = 0.0
+    """most the whole fleet may feed in; 0: no limit"""
 
 
 class FleetSettings(_Section):
@@ -284,6 +368,9 @@ class Settings(_Section):
     dispatch: DispatchSettings = DispatchSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     fleet: FleetSettings = FleetSettings()
+    grid: GridSettings = GridSettings()
+    segments: Annotated[tuple[SegmentSettings, ...], _OR_EMPTY] = ()
+    """fleet segments that share by other rules than the built-in ones"""
     metrics: MetricsSettings = MetricsSettings()
     prediction: PredictionSettings = PredictionSettings()
     journal: JournalSettings = JournalSettings()

@@ -1,13 +1,14 @@
 """From values as written to typed settings; what doesn't fit becomes a problem in the project's words."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
-from v2g_console.config.keys import KEYS, Key, Kind
+from v2g_console.config.keys import Key, Kind, known_key, required_in
 from v2g_console.config.origin import Given, OriginKind
 from v2g_console.config.problems import Problem
 from v2g_console.config.settings import Settings
@@ -16,37 +17,61 @@ from v2g_console.config.values import shown
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """The settings, with the default in place of each value that was wrong (`broken` holds their key paths)."""
+    """The settings, with the default in place of each value that was wrong (`broken` holds their key paths).
+
+    Where there is no default, as for the name of an entry, `STAND_IN` takes its place.
+    """
 
     settings: Settings
     problems: tuple[Problem, ...]
     broken: frozenset[str]
 
 
-def typed(given: Mapping[str, Given]) -> Typed:
-    """Give every value its type. Paths become absolute: relative ones start at the folder of the file that holds them."""
-    problems = [problem for path, item in given.items() if (problem := _unprintable(KEYS[path], item)) is not None]
+STAND_IN: Final = "?"
+_STEP: Final = re.compile(r"([^.\[\]]+)(?:\[(\d+)\])?", re.ASCII)
+
+
+def typed(given: Mapping[str, Given], entries: Iterable[str] = ()) -> Typed:
+    """Give every value its type. Paths become absolute: relative ones start at the folder of the file that holds them.
+
+    `entries` are the paths of lists of sections and of their entries; a required key that none of them has is no problem here.
+    """
+    keys = {path: key for path in given if (key := known_key(path)) is not None}
+    numbered = [path for path in entries if path.endswith("]")]
+    problems = [problem for path, item in given.items() if (problem := _unprintable(keys[path], item)) is not None]
     broken = {problem.key for problem in problems}
     try:
-        settings = _validated(given, broken)
+        settings = _validated(keys, given, numbered, broken)
     except ValidationError as error:
         wrong = dict.fromkeys(_known_path(entry["loc"]) for entry in error.errors(include_url=False))
-        problems += [_misfit(KEYS[path], given[path]) for path in wrong]
+        problems += [_misfit(keys[path], given[path]) for path in wrong]
         broken |= set(wrong)
-        settings = _validated(given, broken)
+        settings = _validated(keys, given, numbered, broken)
     return Typed(settings, tuple(problems), frozenset(broken))
 
 
-def _validated(given: Mapping[str, Given], without: set[str]) -> Settings:
+def _validated(keys: Mapping[str, Key], given: Mapping[str, Given], entries: Iterable[str], without: set[str]) -> Settings:
     tree: dict[str, Any] = {}
-    for path, item in given.items():
+    for entry in entries:
+        _branch(tree, entry).update({key.name: STAND_IN for key in required_in(entry)})
+    for path, key in keys.items():
         if path not in without:
-            *sections, name = path.split(".")
-            branch = tree
-            for section in sections:
-                branch = branch.setdefault(section, {})
-            branch[name] = _raw(KEYS[path], item)
+            section, _, name = path.rpartition(".")
+            _branch(tree, section)[name] = _raw(key, given[path])
     return Settings.model_validate(tree)
+
+
+def _branch(tree: dict[str, Any], section: str) -> dict[str, Any]:
+    """The mapping at `section`, made where it isn't there yet; entries of a list are made in the order of their numbers."""
+    for name, number in _STEP.findall(section):
+        if not number:
+            tree = tree.setdefault(name, {})
+            continue
+        rows = tree.setdefault(name, [])
+        if int(number) == len(rows):
+            rows.append({})
+        tree = rows[int(number)]
+    return tree
 
 
 def _raw(key: Key, item: Given) -> object:
@@ -71,8 +96,11 @@ def _expanded(text: str) -> Path:
 
 
 def _known_path(loc: tuple[int | str, ...]) -> str:
-    """The key path of a pydantic location; an item of a list counts as the list."""
-    return ".".join(str(part) for part in loc if isinstance(part, str))
+    """The key path of a pydantic location; an item of a list of texts counts as the list."""
+    path = ""
+    for part in loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path if known_key(path) is not None else path.rpartition("[")[0]
 
 
 def _misfit(key: Key, item: Given) -> Problem:

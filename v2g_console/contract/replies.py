@@ -124,6 +124,11 @@ class VehicleView(msgspec.Struct, frozen=True, kw_only=True):
     acks: int
     rejects: int
     timeouts: int
+    failures: int = 0  # in a row
+    hold_s: float = 0.0  # left alone for this long still
+    participation: float = 0.0  # 0..1, how much was asked of it lately
+    reversals: int = 0  # changes between charging and injecting while dispatched
+    throughput_kwh: float = 0.0  # through the plug while dispatched
     recent: tuple[tuple[int, str], ...] = ()  # (UTC ms, what happened), newest first
 
 

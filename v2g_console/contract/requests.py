@@ -84,6 +84,12 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True, tag="fleet", tag_field="r
     limit: int = 1000
 
 
+class ResetTrust(msgspec.Struct, frozen=True, kw_only=True, tag="reset_trust", tag_field="request", forbid_unknown_fields=True):
+    """Trust a vehicle again that is on hold after failures; all of them without `vehicle_id`."""
+
+    vehicle_id: str | None = None
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True, tag="status", tag_field="request", forbid_unknown_fields=True):
     """Engine, link, fleet and dispatches in numbers."""
 
@@ -101,7 +107,9 @@ class AckAlarm(msgspec.Struct, frozen=True, kw_only=True, tag="ack_alarm", tag_f
     alarm_id: str
 
 
-Request = Plan | Arm | Operate | Dispatch | Update | Cancel | Retry | Stop | Resume | Fleet | Status | DispatchDetail | AckAlarm
+Request = (
+    Plan | Arm | Operate | Dispatch | Update | Cancel | Retry | Stop | Resume | Fleet | Status | DispatchDetail | AckAlarm | ResetTrust
+)
 
 HEADLESS_REQUESTS = Dispatch | Update | Cancel | Retry | Stop | Resume | Fleet | Status
 """What JSON Lines and the command line may say; planning and arming are for screens."""

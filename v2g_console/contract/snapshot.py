@@ -71,6 +71,8 @@ class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
     soc_median: float | None = None
     soc_histogram: tuple[int, ...] = ()  # 10 bins over 0..1
     excluded_from_sums: int = 0
+    on_hold: int = 0  # left alone for a while after failures
+    fairness: float = 1.0  # Jain's index of participation over the available vehicles: 1 = all asked alike
     undescribed_refused: int = 0  # hostile or malformed ids refused
 
 
@@ -178,6 +180,11 @@ class DispatchView(msgspec.Struct, frozen=True, kw_only=True):
     limits: tuple[tuple[str, float], ...] = ()  # what limits it: (reason name, kW), largest first
     without_lease_kw: float = 0.0  # share of v1 vehicles
     trace: tuple[TracePoint, ...] = ()
+    moved: tuple[tuple[str, float], ...] = ()  # (short id of another dispatch, kW taken from it; negative: lost to it)
+    tracking: float | None = None  # 0..1, how well a moving target was followed: mean of the three below
+    tracking_correlation: float | None = None
+    tracking_delay: float | None = None
+    tracking_precision: float | None = None
 
 
 class AlarmView(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ _TIMED_OUT: Final = int(CommandState.TIMED_OUT)
 _RELEASE_NONE: Final = int(ReleaseState.NONE)
 _RELEASE_SENT: Final = int(ReleaseState.SENT)
 _RELEASE_CONFIRMED: Final = int(ReleaseState.CONFIRMED)
+_RELEASE_OWED: Final = int(ReleaseState.OWED)
+_RELEASED: Final = frozenset({_RELEASE_SENT, _RELEASE_CONFIRMED})
 _NO_REASON: Final = int(Reason.NONE)
 _UNKNOWN: Final = int(Reason.UNKNOWN)
 
@@ -54,14 +56,16 @@ class Acks:
             core.mismatched_acks += 1
             return
         cells = running.cells
-        if seq == cells.seq[position] and cells.release_state[position] == _RELEASE_NONE:
+        release = cells.release_state[position]
+        if release == _RELEASE_NONE and seq == cells.seq[position]:
             self._answer(running, position, ack)
-        elif seq == running.release_seq:
+        elif release in _RELEASED and seq == running.release_seq:
             self._release(running, position)
-        else:
+        elif release != _RELEASE_OWED or not self._owed.confirm(vehicle_id, ack.command_id):
             running.late_acks += 1
             core.late_acks += 1
-            running.outdated.add(position)
+            if release == _RELEASE_NONE:
+                running.outdated.add(position)
 
     def _answer(self, running: Running, position: int, ack: Ack) -> None:
         core, cells = self._core, running.cells

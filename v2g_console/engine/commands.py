@@ -53,7 +53,7 @@ class CommandWriter:
         row = running.row_list[position]
         vehicle_id = self._ids[row]
         identity = command_id(running.dispatch_id, seq, position)
-        power_kw = round(power_kw, 3) + 0.0  # watts are enough, and -0.0 reads badly
+        power_kw = round(power_kw, 6) + 0.0  # milliwatts: the sum must keep within a site's limit; and -0.0 reads badly
         command: CommandV1 | CommandV2
         if self._protocol[row] >= 2:
             command = CommandV2(

@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from v2g_console.allocation import Weights
+from v2g_console.allocation.tuner import DispatchOutcome, Tuner
 from v2g_console.config.settings import Settings
-from v2g_console.contract.events import Event
+from v2g_console.contract.events import Event, Strategy
 from v2g_console.contract.link import LinkState
 from v2g_console.contract.snapshot import FLEET_STATE_NAMES
 from v2g_console.domain.capability import CapabilityRules
@@ -14,6 +18,8 @@ from v2g_console.domain.states import CommandState
 from v2g_console.engine.clock import Clock, rfc3339
 from v2g_console.engine.dispatch import Running
 from v2g_console.engine.fleet import Fleet
+from v2g_console.engine.grid import Grid
+from v2g_console.engine.standing import Standing
 from v2g_console.engine.stream import EventStream
 from v2g_console.journal.port import Journal, JournalError, Record, RequestRecord, RoundRecord
 from v2g_console.metrics import Metrics
@@ -63,6 +69,11 @@ class Core:
     prediction: PredictionEngine
     rules: CapabilityRules
     read_only: bool
+    standing: Standing
+    grid: Grid | None
+    weights: Weights  # those in force; a tuner may move them
+    tuner: Tuner
+    outcomes: deque[DispatchOutcome] = field(default_factory=lambda: deque(maxlen=50))
     running: dict[str, Running] = field(default_factory=dict)
     past: deque[Running] = field(default_factory=lambda: deque(maxlen=PAST_KEPT))
     stop: StopLatch = field(default_factory=StopLatch)
@@ -131,6 +142,22 @@ class Core:
         self.past.appendleft(ended)
         while len(self.past) > 1 and sum(map(len, self.past)) > PAST_ROWS_KEPT:
             self.past.pop()
+
+    def learn(self, ended: Running, answered: int) -> None:
+        """A dispatch is over: what was asked is remembered, and the tuner may change a weight, never silently."""
+        if not len(ended) or ended.started_at is None:
+            return
+        rows = ended.rows
+        usable_kwh = self.fleet.battery_kwh[rows] * (1 - self.fleet.degradation[rows])
+        span_s = (ended.released_at or self.clock.monotonic()) - ended.started_at
+        self.standing.grow(len(self.fleet))
+        unique, first = np.unique(rows, return_index=True)
+        self.standing.wear.ask(unique, (ended.setpoint_kw - ended.baseline_kw)[first], usable_kwh[first], span_s)
+        self.outcomes.append(DispatchOutcome(ended.dispatch_id, len(ended), answered))
+        tuned = self.tuner.tune(self.weights, self.outcomes)
+        if tuned is not None:
+            self.weights = tuned.weights
+            self.emit(Strategy(ts=self.ts(), dispatch_id=ended.dispatch_id, kind="tuner", text=tuned.sentence))
 
     def link_up(self) -> bool:
         """True while the broker may be published to."""

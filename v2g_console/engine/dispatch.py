@@ -7,6 +7,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from v2g_console.allocation.shaping import Course
+from v2g_console.allocation.tracking import TrackingCollector, TrackingRules
 from v2g_console.contract.requests import DispatchFields, Origin
 from v2g_console.contract.snapshot import TracePoint
 from v2g_console.domain.reasons import Reason
@@ -26,6 +28,8 @@ _LEGAL = np.array([[to in COMMAND_TRANSITIONS[now] for to in CommandState] for n
 _LEGAL_PAIRS: tuple[tuple[bool, ...], ...] = tuple(tuple(row) for row in _LEGAL.tolist())
 _ANSWERED = (CommandState.ACKED, CommandState.LIMITED)
 
+
+TRACKING = TrackingRules(sample_s=2.0)
 
 HOLDING = frozenset({DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE})
 """States in which setpoints are, or may be, in force."""
@@ -58,6 +62,8 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "applied_kw": (np.float64, np.nan),  # absolute, as acknowledged
     "renewal_until_ms": (np.int64, 0),  # end of a lease that is asked for, but not acknowledged
     "valid_until_ms": (np.int64, 0),  # end of the lease; 0: none (v1)
+    "left": (np.bool_, 0),  # let go, or handed over, while the dispatch goes on
+    "judged": (np.bool_, 0),  # its failure of the present command was counted
     "out": (np.bool_, 0),  # a command may have reached the vehicle
     "release_state": (np.uint8, int(ReleaseState.NONE)),
     "release_kw": (np.float64, 0),
@@ -136,6 +142,8 @@ class Running:
     applied_kw: F8
     valid_until_ms: NDArray[np.int64]
     renewal_until_ms: NDArray[np.int64]
+    left: NDArray[np.bool_]
+    judged: NDArray[np.bool_]
     out: NDArray[np.bool_]
     release_state: NDArray[np.uint8]
     release_kw: F8
@@ -185,6 +193,13 @@ class Running:
         self.acknowledged_at_end_kw: float | None = None
         self.uncertain_at_end_kw = 0.0
         self.late_acks = 0
+        self.commanded_kw = target_kw  # where the course is: what the vehicles were last asked for together
+        self.course: Course | None = None  # None: the target has never changed
+        self.reallocating = False  # a look for a gap is under way
+        self.moving = False  # a round of a moving target is being sent
+        self.reallocate_at = 0.0  # monotonic, earliest next look for a gap
+        self.moved: list[tuple[str, float]] = []  # (short id of the other dispatch, kW taken from it; negative: lost to it)
+        self.tracking = TrackingCollector(TRACKING)
         self.renewing = False  # a renewal is under way
         self.reported: tuple[object, ...] = ()  # what the last progress event said
         self.counts = [0] * len(CommandState)
@@ -277,6 +292,7 @@ class Running:
         self.acked_at[positions] = np.nan
         self.retry_at[positions] = np.inf
         self.renewal_until_ms[positions] = 0
+        self.judged[positions] = False
         self.reason[positions] = Reason.NONE
         self.latest_seq = seq
 

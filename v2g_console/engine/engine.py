@@ -7,7 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from v2g_console.config.settings import Settings
+from v2g_console.allocation import Weights
+from v2g_console.allocation.tuner import AckTuner, NoTuner, Tuner
+from v2g_console.config.settings import DispatchSettings, Settings
 from v2g_console.contract.events import EngineReady, EventBatch, LinkChanged
 from v2g_console.contract.link import LinkHealth, LinkState
 from v2g_console.contract.replies import Reply
@@ -15,22 +17,28 @@ from v2g_console.contract.requests import Origin, Request
 from v2g_console.contract.snapshot import Snapshot, TracePoint
 from v2g_console.domain.capability import CapabilityRules
 from v2g_console.domain.states import CommandState, DispatchState
+from v2g_console.engine import reallocation
 from v2g_console.engine.acks import Acks
 from v2g_console.engine.alarms import Alarms
 from v2g_console.engine.clock import Clock
 from v2g_console.engine.core import Core
 from v2g_console.engine.discovery import Discovery
 from v2g_console.engine.dispatch import Running
+from v2g_console.engine.expected import believe
 from v2g_console.engine.fleet import Fleet
 from v2g_console.engine.gate import Gate
+from v2g_console.engine.grid import Grid
 from v2g_console.engine.headroom import Headroom
 from v2g_console.engine.mirror import mirror
 from v2g_console.engine.owed import Owed
 from v2g_console.engine.plans import Plans
+from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.renewals import due_for_renewal, expire, renew
 from v2g_console.engine.report import report_progress
+from v2g_console.engine.retarget import course_due, follow
 from v2g_console.engine.rounds import due_for_retry, resend, send_round, time_out
 from v2g_console.engine.snapshots import Snapshots
+from v2g_console.engine.standing import Standing
 from v2g_console.engine.stream import EventStream
 from v2g_console.engine.totals import totals
 from v2g_console.engine.watch import Watch
@@ -49,6 +57,15 @@ TICK_S = 0.05
 PROGRESS_S = 0.5
 TRACE_POINTS = 600
 LAG_WINDOW_TICKS = 200
+
+
+def _tuner(dispatch: DispatchSettings) -> Tuner:
+    """What may change weights: nothing, unless the configuration says so."""
+    if dispatch.tuner == "none":
+        return NoTuner()
+    configured = dispatch.weights.availability
+    return AckTuner(configured, most=max(0.5, configured))
+
 
 LinkFactory = Callable[[MessageHandler, LinkHandler, RefusedLog, Topics], MqttLink]
 
@@ -100,6 +117,12 @@ class Engine:
                 departure_margin_s=dispatch.departure_margin_s,
             ),
             read_only=read_only,
+            standing=Standing(dispatch.trust),
+            grid=Grid.from_settings(settings.grid),
+            weights=Weights(**dispatch.weights.model_dump()),
+            tuner=AckTuner(dispatch.weights.availability, most=max(0.5, dispatch.weights.availability))
+            if dispatch.tuner == "acks"
+            else NoTuner(),
         )
         self._owed = Owed(core)
         self._acks = Acks(core, self._owed)
@@ -214,6 +237,8 @@ class Engine:
     async def _guarded(self, sending: Coroutine[None, None, None]) -> None:
         try:
             await sending
+        except RefusalError as error:
+            log.warning("not sent: %s", error.message)
         except JournalError as error:
             log.error("the journal did not take a round, so it was not sent: %s", error)
 
@@ -268,27 +293,51 @@ class Engine:
                 renewals = due_for_renewal(core, running)
                 if len(renewals) and core.link_up():
                     self._spawn(self._guarded(renew(core, running, renewals)))
+            if course_due(core, running, now):
+                self._spawn(self._guarded(follow(core, running)))
+            elif not running.reallocating and reallocation.due(core, running, now):
+                running.reallocating = True
+                self._spawn(self._close_gap(running))
         running.changed.set()
+
+    async def _close_gap(self, running: Running) -> None:
+        try:
+            await self._guarded(reallocation.close_gap(self._core, running, self._owed))
+        finally:
+            running.reallocating = False
 
     def _each_second(self, now: float) -> None:
         core = self._core
         core.fleet.age(now)
+        self._wear()
+        for running in core.running.values():
+            if running.state is DispatchState.ACTIVE:
+                reallocation.judge(core, running, now)
         summary = self._headroom.compute(len(self._owed))
         self._snapshots.loop_lag_ms = float(np.max(self._lags)) * 1000
         health = core.link.health()
         self._watch.look(health, summary)
         if now - self._observed_at >= 60.0:
             self._observed_at = now
+            core.standing.fade(now)
             rows = np.flatnonzero(np.isfinite(core.fleet.measured_at[: len(core.fleet)]))
             core.prediction.observe(rows, core.fleet.available[rows].copy(), core.clock.utc())
         newest = self._snapshots.newest()
         core.metrics.refresh(engine=newest.engine, fleet=summary, link=health, dispatches=newest.dispatches)
+
+    def _wear(self) -> None:
+        """A second of use for every vehicle that is dispatched and measured."""
+        fleet = self._core.fleet
+        rows = np.flatnonzero((fleet.owner[: len(fleet)] >= 0) & np.isfinite(fleet.power_kw[: len(fleet)]))
+        self._core.standing.grow(len(fleet))
+        self._core.standing.wear.run(rows, fleet.power_kw[rows], 1.0)
 
     def _trace(self, running: Running, now: float) -> None:
         """Keep a point of target, acknowledged and delivered power; a long dispatch keeps every second point when the list is full."""
         if running.started_at is None:
             return
         sums = totals(self._core, running)
+        running.tracking.feed(now, running.target_kw, believe(self._core, running).total_kw)
         if len(running.trace) >= TRACE_POINTS:
             del running.trace[::2]
         running.trace.append(TracePoint(now - running.started_at, running.target_kw, sums.acknowledged_kw, sums.delivered_kw))

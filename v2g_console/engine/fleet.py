@@ -45,13 +45,14 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "segment": (np.int32, -1),
     "fleet": (np.int32, -1),
     "availability_prob": (np.float64, 1),
-    "participation": (np.float64, 0),
     "protocol": (np.uint8, 1),
     "quality": (np.uint8, int(Quality.UNKNOWN)),
     "owner": (np.int32, -1),  # slot of the owning dispatch
     "baseline_kw": (np.float64, np.nan),  # frozen; NaN: none
     "baseline_kind": (np.uint8, int(Baseline.MISSING)),
     "released_at": (np.float64, -np.inf),  # monotonic, last confirmed release
+    "commanded_at": (np.float64, -np.inf),  # monotonic, last publish of a setpoint or release
+    "confirmed_kw": (np.float64, np.nan),  # last setpoint that was acknowledged and not released
     "setpoint_kw": (np.float64, np.nan),  # last one published and not released
     "owed": (np.bool_, 0),
     "state": (np.uint8, 0),  # index into contract FLEET_STATE_NAMES while owned or owed
@@ -117,13 +118,14 @@ class Fleet:
     segment: NDArray[np.int32]
     fleet: NDArray[np.int32]
     availability_prob: NDArray[np.float64]
-    participation: NDArray[np.float64]
     protocol: NDArray[np.uint8]
     quality: NDArray[np.uint8]
     owner: NDArray[np.int32]
     baseline_kw: NDArray[np.float64]
     baseline_kind: NDArray[np.uint8]
     released_at: NDArray[np.float64]
+    commanded_at: NDArray[np.float64]
+    confirmed_kw: NDArray[np.float64]
     setpoint_kw: NDArray[np.float64]
     owed: NDArray[np.bool_]
     state: NDArray[np.uint8]
@@ -267,8 +269,10 @@ class Fleet:
         value[keep] = self.baseline_kw[:n][keep]
         return value, kind
 
-    def columns(self, monotonic: float, utc_s: float, *, settle_s: float, efficiency: float) -> VehicleColumns:
-        """The whole fleet as a plan sees it, SoC carried forward to now. Arrays are copies."""
+    def columns(
+        self, monotonic: float, utc_s: float, *, settle_s: float, efficiency: float, participation: NDArray[np.float64] | None = None
+    ) -> VehicleColumns:
+        """The whole fleet as a plan sees it, SoC carried forward to now. Arrays are copies; `participation` (n) is kept elsewhere."""
         n = len(self)
         baseline_kw, kind = self.baselines(monotonic, settle_s)
         return VehicleColumns(
@@ -293,7 +297,7 @@ class Fleet:
             site=self.site[:n].copy(),
             segment=self.segment[:n].copy(),
             availability_prob=self.availability_prob[:n].copy(),
-            participation=self.participation[:n].copy(),
+            participation=np.zeros(n) if participation is None else participation,
             site_import_share_kw=np.full(n, np.inf),
         )
 
@@ -314,11 +318,17 @@ class Fleet:
         self.baseline_kind[rows] = kind
         self.revision += 1
 
+    def intend(self, rows: Rows, setpoint_kw: NDArray[np.float64], monotonic: float) -> None:
+        """Setpoints that are about to be published: from now on they count in the limits of the sites."""
+        self.setpoint_kw[rows] = setpoint_kw
+        self.commanded_at[rows] = monotonic
+
     def free(self, rows: Rows | int, monotonic: float) -> None:
         """Releases are confirmed: the vehicles are free, their setpoints forgotten; baselines stay until new ones can be measured."""
         self.owner[rows] = -1
         self.owed[rows] = False
         self.setpoint_kw[rows] = np.nan
+        self.confirmed_kw[rows] = np.nan
         self.released_at[rows] = monotonic
         self.revision += 1
 

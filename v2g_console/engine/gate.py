@@ -6,6 +6,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import assert_never
 
+import numpy as np
+
 from v2g_console.contract import requests as ask
 from v2g_console.contract.events import RequestAccepted, RequestRefused
 from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply, Result, StatusView, StopView
@@ -14,10 +16,11 @@ from v2g_console.engine.alarms import Alarms
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import Running
 from v2g_console.engine.headroom import Headroom
-from v2g_console.engine.lifecycle import SHORTFALL_KW, accepts_partial, begin, left_out, live
+from v2g_console.engine.lifecycle import accepts_partial, begin, left_out, live
 from v2g_console.engine.owed import Owed
-from v2g_console.engine.planning import Decision, RefusalError, decide
+from v2g_console.engine.planning import SHORTFALL_KW, Decision, decide
 from v2g_console.engine.plans import Plans, changed_materially
+from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.retarget import retarget, retry_silent
 from v2g_console.engine.snapshots import Snapshots
 from v2g_console.engine.views import dispatch_detail, dispatch_view, fleet_page, vehicle_view
@@ -117,6 +120,9 @@ class Gate:
             case ask.DispatchDetail():
                 running = self._find(request.dispatch_id)
                 return dispatch_detail(self._core, running, request.limit), running.dispatch_id
+            case ask.ResetTrust():
+                self._reset_trust(request)
+                return None, ""
             case ask.AckAlarm():
                 if not self._alarms.acknowledge(request.alarm_id):
                     raise RefusalError(Refusal.INVALID, "no such alarm")
@@ -204,6 +210,13 @@ class Gate:
         if row is None:
             raise RefusalError(Refusal.UNKNOWN_VEHICLE, f"no vehicle {request.vehicle_id[:64]!r} in the fleet", "`fleet ls` lists them")
         return vehicle_view(self._core, row)
+
+    def _reset_trust(self, request: ask.ResetTrust) -> None:
+        fleet = self._core.fleet
+        if request.vehicle_id is not None and request.vehicle_id not in fleet.row_of:
+            raise RefusalError(Refusal.UNKNOWN_VEHICLE, f"no vehicle {request.vehicle_id[:64]!r} in the fleet", "`fleet ls` lists them")
+        rows = range(len(fleet)) if request.vehicle_id is None else [fleet.row_of[request.vehicle_id]]
+        self._core.standing.reset(np.array(rows, np.intp))
 
     def _status(self) -> StatusView:
         shown = self._snapshots.newest()

@@ -47,7 +47,7 @@ class Headroom:
             self.columns = now
             self.revision += 1
         free = fleet.owner[:n] < 0
-        likely = core.prediction.availability(n, core.clock.utc(), SUSTAINED_S)
+        likely = core.prediction.availability(n, core.clock.utc(), SUSTAINED_S, stated=fleet.availability_prob[:n])
         quality, described = columns.quality, fleet.described[:n]
         fresh = quality == Quality.FRESH
         soc = columns.soc[fresh & ~np.isnan(columns.soc)]
@@ -69,6 +69,8 @@ class Headroom:
             soc_median=float(np.median(soc)) if len(soc) else None,
             soc_histogram=tuple(int(count) for count in np.histogram(soc, 10, (0.0, 1.0))[0]),
             excluded_from_sums=int(np.count_nonzero(~fresh)),
+            on_hold=int(np.count_nonzero(core.standing.on_hold(core.clock.monotonic(), columns.available))),
+            fairness=core.standing.report(columns.available).jain,
             undescribed_refused=fleet.refused_new,
         )
         return self.summary

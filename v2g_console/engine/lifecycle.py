@@ -7,14 +7,18 @@ from collections.abc import Callable
 
 import numpy as np
 
+from v2g_console.contract.events import Strategy
 from v2g_console.contract.requests import DispatchFields, Origin
 from v2g_console.domain.reasons import Reason
+from v2g_console.domain.signal import parse_signal
 from v2g_console.domain.states import CommandState, DispatchState
 from v2g_console.engine.clock import parse_rfc3339
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import Running
+from v2g_console.engine.hand_over import hand_over
 from v2g_console.engine.owed import Owed
-from v2g_console.engine.planning import Decision, RefusalError, decide
+from v2g_console.engine.planning import SHORTFALL_KW, Decision, decide
+from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.release import release_all
 from v2g_console.engine.report import report, report_planned
 from v2g_console.engine.rounds import send_round
@@ -22,8 +26,6 @@ from v2g_console.engine.totals import freeze_totals, latencies_ms
 from v2g_console.journal.port import JournalError
 
 log = logging.getLogger(__name__)
-
-SHORTFALL_KW = 1e-6
 
 
 def begin(core: Core, decision: Decision, fields: DispatchFields, origin: Origin) -> Running:
@@ -48,11 +50,16 @@ def own(core: Core, running: Running, decision: Decision) -> None:
     """Take the vehicles of a decision: owner, frozen baseline, columns; the end is fixed from here."""
     rows = decision.rows
     vehicles, allocation = decision.vehicles, decision.allocation
+    hand_over(core, running, rows)
     core.fleet.take(rows, running.slot, vehicles.baseline_kw[rows], vehicles.baseline_kind[rows])
+    core.fleet.intend(rows, allocation.setpoint_kw[rows], core.clock.monotonic())
     core.fleet.reason[: len(vehicles)] = decision.reason
     running.add(rows, allocation.setpoint_kw[rows], vehicles.baseline_kw[rows], allocation.score[rows])
     running.limits = tuple((reason.name, kw) for reason, kw in allocation.limits)
     running.left_out = left_out(decision)
+    for step in decision.strategy:
+        core.emit(Strategy(ts=core.ts(), dispatch_id=running.dispatch_id, kind=step.kind.value, text=step.text))
+    core.standing.asked(rows)
     running.without_lease_kw = float(np.sum(np.abs(allocation.regulation_kw[rows][core.fleet.protocol[rows] < 2])))
     running.started_at = core.clock.monotonic()
     running.ends_at = running.started_at + running.duration_s
@@ -80,7 +87,7 @@ async def live(core: Core, running: Running, owed: Owed, randomness: random.Rand
     finally:
         # Nobody may be left owned by a dispatch that is gone: its slot will be another's.
         for position in np.flatnonzero(core.fleet.owner[running.rows] == running.slot).tolist():
-            owed.add(running, position)
+            owed.add(running, position, first_seq=running.release_seq or core.next_seq())
         core.running.pop(running.dispatch_id, None)
         core.keep(running)
 
@@ -155,8 +162,12 @@ def _missing(core: Core, running: Running, decision: Decision) -> str:
 
 
 def accepts_partial(core: Core, fields: DispatchFields) -> bool:
-    """True if a plan that can't meet the whole request may be sent."""
-    return core.settings.dispatch.accept_partial if fields.accept_partial is None else fields.accept_partial
+    """True if a plan that can't meet the whole request may be sent: as the request says, else no for strict signals, else as configured."""
+    if fields.accept_partial is not None:
+        return fields.accept_partial
+    dispatch = core.settings.dispatch
+    strict = {name.lower() for name in dispatch.strict}
+    return dispatch.accept_partial and parse_signal(fields.signal, fields.power_kw)[0].value.lower() not in strict
 
 
 def _start_in_s(core: Core, running: Running) -> float:
@@ -193,5 +204,6 @@ async def _release(core: Core, running: Running, owed: Owed, randomness: random.
 def _end(core: Core, running: Running) -> None:
     running.ended_ms = core.utc_ms()
     answered = running.counts[CommandState.ACKED] + running.counts[CommandState.LIMITED]
+    core.learn(running, answered)
     core.metrics.dispatch_ended(running.signal.value, running.state.value, len(running), answered)
     report(core, running)

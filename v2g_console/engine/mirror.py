@@ -35,6 +35,7 @@ def _show(core: Core, running: Running, positions: np.ndarray[tuple[int], np.dty
     positions, rows = positions[mine], rows[mine]
     fleet.state[rows] = _FLEET_STATES[running.command_state[positions]]
     fleet.reason[rows] = running.reason[positions]
+    fleet.commanded_at[rows] = np.fmax(fleet.commanded_at[rows], running.sent_at[positions])
     fleet.setpoint_kw[rows] = np.where(running.out[positions], running.setpoint_kw[positions], np.nan)
     fleet.revision += 1
 
@@ -42,6 +43,8 @@ def _show(core: Core, running: Running, positions: np.ndarray[tuple[int], np.dty
 def _count_answers(core: Core, running: Running, positions: np.ndarray[tuple[int], np.dtype[np.intp]]) -> None:
     fleet, rows = core.fleet, running.rows[positions]
     fleet.seen_at[rows] = core.clock.monotonic()
+    mine = fleet.owner[rows] == running.slot
+    fleet.confirmed_kw[rows[mine]] = running.applied_kw[positions[mine]]
     rejected = running.command_state[positions] == CommandState.REJECTED
     np.add.at(fleet.acks, rows, 1)
     np.add.at(fleet.rejects, rows[rejected], 1)

@@ -10,7 +10,7 @@ from v2g_console.domain.capability import release_setpoint_kw
 from v2g_console.domain.ids import split_command_id
 from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
-from v2g_console.engine.dispatch import Running
+from v2g_console.engine.dispatch import ReleaseState, Running
 from v2g_console.transport.port import Outgoing
 
 _FIRST_PAUSE_S = 5.0
@@ -29,6 +29,7 @@ class OwedRelease:
     next_at: float
     pause_s: float
     lease_ends_ms: int
+    first_seq: int
 
 
 class Owed:
@@ -43,8 +44,8 @@ class Owed:
     def __len__(self) -> int:
         return len(self._by_row)
 
-    def add(self, running: Running, position: int) -> None:
-        """A dispatch ends without this vehicle's confirmation."""
+    def add(self, running: Running, position: int, *, first_seq: int) -> None:
+        """A vehicle leaves its dispatch without having confirmed its release, which was first sent with `first_seq`."""
         row = running.row_list[position]
         self.forget(row)
         now = self._core.clock.monotonic()
@@ -52,7 +53,7 @@ class Owed:
         # A renewal that was never answered may have arrived all the same.
         lease_ends_ms = int(max(running.valid_until_ms[position], running.renewal_until_ms[position])) if v2 else 0
         self._by_row[row] = OwedRelease(
-            running, position, float(running.release_sent_at[position]), now + _FIRST_PAUSE_S, _FIRST_PAUSE_S, lease_ends_ms
+            running, position, float(running.release_sent_at[position]), now + _FIRST_PAUSE_S, _FIRST_PAUSE_S, lease_ends_ms, first_seq
         )
         self._core.fleet.owe(row)
         self._core.fleet.state[row] = FLEET_STATE["owed"]
@@ -68,7 +69,7 @@ class Owed:
             return False
         dispatch_id, seq, position = parts
         # Every release of a dispatch has a higher number than its last setpoint.
-        if dispatch_id == owed.running.dispatch_id and position == owed.position and seq >= owed.running.release_seq:
+        if dispatch_id == owed.running.dispatch_id and position == owed.position and seq >= owed.first_seq:
             self._settle(row)
             return True
         self.sign_of_life(row)
@@ -136,6 +137,8 @@ class Owed:
             await asyncio.gather(self._sending, return_exceptions=True)
 
     def _settle(self, row: int) -> None:
+        owed = self._by_row[row]
+        owed.running.set_release(owed.position, ReleaseState.CONFIRMED)
         self.forget(row)
         self._core.fleet.free(row, self._core.clock.monotonic())
 

@@ -12,8 +12,10 @@ from v2g_console.contract.requests import DispatchFields
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.vehicle import VehicleColumns
 from v2g_console.engine.core import Core
+from v2g_console.engine.hand_over import losses_kw
 from v2g_console.engine.lifecycle import left_out
-from v2g_console.engine.planning import Decision, RefusalError
+from v2g_console.engine.planning import Decision
+from v2g_console.engine.refusal import RefusalError
 
 KEPT = 32
 ROWS_SHOWN = 200
@@ -139,7 +141,7 @@ def plan_view(core: Core, decision: Decision, plan_id: str, revision: int) -> Pl
         soc_min_after=float(np.min(after)) if len(after) else None,
         departures_at_risk=int(np.count_nonzero(decision.reason[~used] == Reason.DEPARTURE)),
         rebound_kw=_rebound_kw(decision),
-        preempts=(),
+        preempts=tuple(losses_kw(core, decision.rows).items()),
         warnings=_warnings(core, decision),
         type_to_confirm=bool(confirm_kw) and abs(decision.target_kw) > confirm_kw,
         rows=_rows(core, decision),

@@ -11,7 +11,7 @@ import numpy as np
 from v2g_console.domain.capability import release_setpoint_kw
 from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
-from v2g_console.engine.dispatch import ReleaseState, Running
+from v2g_console.engine.dispatch import ReleaseState, Rows, Running
 from v2g_console.engine.mirror import mirror
 from v2g_console.engine.owed import Owed, measured_as_released
 from v2g_console.journal.port import RoundRecord
@@ -49,7 +49,7 @@ async def release_all(core: Core, running: Running, owed: Owed, *, ramp_s: float
 def _to_release(core: Core, running: Running) -> list[int]:
     """Positions to release; vehicles that never got a command are freed at once."""
     mine = core.fleet.owner[running.rows] == running.slot
-    for position in np.flatnonzero(~(mine & running.out)):
+    for position in np.flatnonzero(~(mine & running.out) & (running.release_state == ReleaseState.NONE)):
         running.set_release(int(position), ReleaseState.NOT_NEEDED)
     unsent = running.rows[mine & ~running.out]
     core.fleet.owner[unsent] = -1
@@ -67,20 +67,47 @@ def _decide(core: Core, running: Running, positions: list[int]) -> None:
     core.fleet.state[rows] = _RELEASING
 
 
+async def let_go(core: Core, running: Running, owed: Owed, positions: Rows) -> None:
+    """Release single vehicles of a dispatch that goes on: those who stayed silent. They leave it at once, and their release is owed.
+
+    Raises JournalError before anything is published.
+    """
+    seq, chosen = core.next_seq(), positions.tolist()
+    columns = core.fleet.columns(
+        core.clock.monotonic(), core.clock.utc(), settle_s=core.settings.dispatch.settle_s, efficiency=core.rules.charge_efficiency
+    )
+    running.release_kw[positions] = release_setpoint_kw(columns.take(running.rows[positions]), core.rules)
+    await core.commit_round(_record(core, running, chosen, seq))
+    writer, cells = CommandWriter(core, running), running.cells
+
+    def messages() -> Iterator[Outgoing]:
+        for position in chosen:
+            if cells.release_state[position] != _NONE:
+                continue
+            cells.release_sent_at[position] = core.clock.monotonic()
+            cells.release_sent_ms[position] = core.utc_ms()
+            running.set_release(position, ReleaseState.OWED)
+            running.left[position] = True
+            owed.add(running, position, first_seq=seq)
+            yield writer.release(position, seq=seq, sent_ms=cells.release_sent_ms[position])
+
+    await core.link.publish_many(messages(), lambda _, __: None)
+
+
 async def _journal(core: Core, running: Running, positions: list[int]) -> None:
     """Journal the release; it goes out even when the journal can't take it, or is stuck."""
     try:
         async with asyncio.timeout(_JOURNAL_PATIENCE_S):
-            await core.commit_round(_record(core, running, positions))
+            await core.commit_round(_record(core, running, positions, running.release_seq))
     except Exception:
         log.exception("release of %s goes out unjournalled", running.dispatch_id)
 
 
-def _record(core: Core, running: Running, positions: list[int]) -> RoundRecord:
+def _record(core: Core, running: Running, positions: list[int], seq: int) -> RoundRecord:
     return RoundRecord(
         utc_ms=core.utc_ms(),
         dispatch_id=running.dispatch_id,
-        seq=running.release_seq,
+        seq=seq,
         kind="release",
         vehicle_ids=tuple(core.fleet.ids[running.row_list[position]] for position in positions),
         setpoint_kw=running.release_kw[positions].copy(),
@@ -131,4 +158,4 @@ def _last_look(core: Core, running: Running, owed: Owed, position: int) -> None:
         core.fleet.free(running.row_list[position], core.clock.monotonic())
     else:
         running.set_release(position, ReleaseState.OWED)
-        owed.add(running, position)
+        owed.add(running, position, first_seq=running.release_seq)

@@ -1,71 +1,132 @@
-"""Changing a dispatch under way: a new target, and one more try for the silent."""
+"""Changing a dispatch under way: a new target, approached along its course with few moves, and one more try for the silent."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from v2g_console.allocation import AllocationError
+from v2g_console.allocation.shaping import Course
+from v2g_console.allocation.swing import Swing, swing
 from v2g_console.contract.replies import Refusal
-from v2g_console.contract.requests import DispatchFields
 from v2g_console.domain.reasons import Reason
-from v2g_console.domain.states import CommandState
+from v2g_console.domain.states import CommandState, DispatchState
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import Running
-from v2g_console.engine.planning import Decision, RefusalError, decide
+from v2g_console.engine.expected import believe
+from v2g_console.engine.placing import place, rest_of
+from v2g_console.engine.planning import Decision, decide
+from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.rounds import send_round
+from v2g_console.engine.wanted import check
 from v2g_console.journal.port import JournalError
 
 DEAD_BAND_KW = 1.0
 DEAD_BAND_SHARE = 0.005
-SMALLEST_MOVE_KW = 0.05
 _REPEATABLE = (CommandState.TIMED_OUT, CommandState.FAILED, CommandState.DROPPED)
 
 
 async def retarget(core: Core, running: Running, power_kw: float) -> None:
-    """Solve anew for `power_kw` over the dispatch's own and all free vehicles, and send what changes; nothing within the dead-band."""
-    if not math.isfinite(power_kw) or power_kw == 0:
-        raise RefusalError(Refusal.INVALID, f"power_kw must be a number other than 0, got {power_kw:g}", "cancel ends a dispatch")
-    decision = decide_again(core, running, power_kw)
-    error_kw = decision.target_kw - float(np.sum(running.setpoint_kw - running.baseline_kw))
-    running.target_kw = decision.target_kw
-    if abs(error_kw) <= max(DEAD_BAND_KW, DEAD_BAND_SHARE * abs(decision.target_kw)):
-        return
-    await _send(core, running, apply(core, running, decision))
+    """Give the dispatch a new target: at once, or along the configured activation time and ramp. Within the dead-band nothing is sent.
+
+    Raises RefusalError.
+    """
+    if not math.isfinite(power_kw):
+        raise RefusalError(Refusal.INVALID, f"power_kw must be a number, got {power_kw:g}", "cancel ends a dispatch")
+    settings, now = core.settings.dispatch, core.clock.monotonic()
+    if power_kw:
+        power_kw = check(rest_of(core, running, power_kw), core.settings, core.clock.utc()).target_kw
+    running.target_kw = power_kw
+    if running.course is None:
+        ramp = settings.ramp_kw_per_s or math.inf
+        running.course = Course(running.commanded_kw, running.commanded_kw, now, settings.full_activation_s, ramp)
+    running.course = running.course.towards(power_kw, now)
+    await follow(core, running)
 
 
-def decide_again(core: Core, running: Running, power_kw: float) -> Decision:
-    """A decision for the rest of the dispatch, in which its own vehicles count as free."""
-    fields, remaining_s = running.request, running.duration_s
-    if running.ends_at is not None:
-        remaining_s = max(1.0, running.ends_at - core.clock.monotonic())
-    again = DispatchFields(
-        signal=running.signal.value,
-        power_kw=power_kw,
-        duration_s=remaining_s,
-        allocator=running.allocator,
-        sites=fields.sites,
-        segments=fields.segments,
-        vehicles=fields.vehicles,
+def course_due(core: Core, running: Running, now: float) -> bool:
+    """True while the course is under way and has moved on by more than the dead-band."""
+    return (
+        running.course is not None
+        and running.outcome is None
+        and running.state in (DispatchState.AWAITING_ACKS, DispatchState.ACTIVE)
+        and not running.moving
+        and core.link_up()
+        and abs(running.course.at(now) - running.commanded_kw) > _dead_band_kw(running.course.to_kw)
     )
-    return decide(core, again, own_slot=running.slot)
 
 
-def apply(core: Core, running: Running, decision: Decision) -> NDArray[np.intp]:
-    """Write a new decision into the columns: unused vehicles go to their baseline, new ones are taken. Returns changed positions."""
-    allocation, vehicles = decision.allocation, decision.vehicles
-    mine = core.fleet.owner[running.rows] == running.slot
-    wanted = np.where(decision.used[running.rows], allocation.setpoint_kw[running.rows], running.baseline_kw)
-    changed = mine & (np.abs(wanted - running.setpoint_kw) > SMALLEST_MOVE_KW)
-    running.setpoint_kw[changed] = wanted[changed]
-    new_rows = np.setdiff1d(decision.rows, running.rows)
-    core.fleet.take(new_rows, running.slot, vehicles.baseline_kw[new_rows], vehicles.baseline_kind[new_rows])
-    added = running.add(new_rows, allocation.setpoint_kw[new_rows], vehicles.baseline_kw[new_rows], allocation.score[new_rows])
-    return np.concatenate([np.flatnonzero(changed), added])
+async def follow(core: Core, running: Running) -> None:
+    """Move to where the course is now: a swing set of vehicles goes there, the others stay. Newest wins."""
+    assert running.course is not None
+    wanted_kw = running.course.at(core.clock.monotonic())
+    if abs(wanted_kw - running.commanded_kw) <= _dead_band_kw(wanted_kw) and wanted_kw != running.course.to_kw:
+        return
+    positions = _swing(core, running, wanted_kw)
+    running.commanded_kw = wanted_kw
+    running.reallocate_at = core.clock.monotonic() + 2 * core.settings.dispatch.response_s
+    if len(positions):
+        running.moving = True
+        try:
+            await _send(core, running, positions)
+        finally:
+            running.moving = False
+
+
+def _dead_band_kw(target_kw: float) -> float:
+    return max(DEAD_BAND_KW, DEAD_BAND_SHARE * abs(target_kw))
+
+
+def _swing(core: Core, running: Running, wanted_kw: float) -> NDArray[np.intp]:
+    """Decide the moves and write them into the columns; returns the positions to send. Raises RefusalError."""
+    # For 0 kW the direction that the dispatch had decides who may take part.
+    decision = decide(core, rest_of(core, running, wanted_kw or math.copysign(1e-3, running.commanded_kw)), own_slot=running.slot)
+    belief = believe(core, running)
+    free = belief.holds & ~belief.silent & ~belief.refused & ~belief.off
+    fixed_kw = float(np.sum(belief.regulation_kw[~free]))
+    n = len(decision.vehicles)
+    candidates = np.zeros(n, np.bool_)
+    candidates[decision.rows] = True
+    candidates[running.rows[belief.holds & ~free]] = False
+    candidates[running.rows[free]] = True
+    rows = np.flatnonzero(candidates)
+    setpoint_kw = decision.vehicles.baseline_kw.copy()
+    setpoint_kw[running.rows[free]] = running.setpoint_kw[free]
+    try:
+        found = _moves(core, decision, rows, wanted_kw - fixed_kw, setpoint_kw[rows])
+    except (AllocationError, ValueError) as error:
+        raise RefusalError(Refusal.INVALID, str(error)) from error
+    moved = rows[found.moved]
+    return place(core, running, moved, found.setpoint_kw, decision.allocation.score[moved], decision.vehicles)
+
+
+def _moves(core: Core, decision: Decision, rows: NDArray[np.intp], target_kw: float, setpoint_kw: NDArray[np.float64]) -> Swing:
+    """The moves of the fleet's `rows` towards `target_kw`; who is no longer eligible stays where he is."""
+    low_kw, high_kw = decision.situation.bounds_kw()
+    vehicles = decision.vehicles
+    out = ~decision.situation.problem.eligible
+    low_kw, high_kw = np.where(out, np.nan, low_kw), np.where(out, np.nan, high_kw)
+    deciding = np.zeros(len(vehicles), np.bool_)
+    deciding[rows] = True
+    tree = decision.situation.with_others(core, deciding).tree
+    return swing(
+        target_kw,
+        setpoint_kw,
+        vehicles.baseline_kw[rows],
+        low_kw[rows],
+        high_kw[rows],
+        decision.allocation.regulation_kw[rows],
+        min_charge_kw=vehicles.min_charge_kw[rows],
+        min_discharge_kw=vehicles.min_discharge_kw[rows],
+        tree=None if tree is None else replace(tree, node_of=tree.node_of[rows]),
+    )
 
 
 async def retry_silent(core: Core, running: Running) -> None:
     """A new command, with the same setpoint, to every vehicle that did not answer."""
-    positions = np.flatnonzero(np.isin(running.command_state, _REPEATABLE))
+    held = core.fleet.owner[running.rows] == running.slot
+    positions = np.flatnonzero(np.isin(running.command_state, _REPEATABLE) & held)
     if not len(positions):
         raise RefusalError(Refusal.WRONG_STATE, f"{running.short_id}: nobody is silent", "retry is for vehicles that did not answer")
     await _send(core, running, positions)

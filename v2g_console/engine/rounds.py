@@ -92,6 +92,7 @@ def _drop_unsent(running: Running, positions: Rows, seq: int, reason: Reason) ->
     if len(unsent):
         running.set_commands(unsent, CommandState.DROPPED)
         running.reason[unsent] = reason
+        running.sent_now.extend(unsent.tolist())  # so that the fleet forgets what was intended
     running.changed.set()
 
 

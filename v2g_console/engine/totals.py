@@ -12,6 +12,7 @@ from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Running
 
 _BIN_EDGES_MS = np.array([0.0, *LATENCY_BINS_MS, np.inf])
+_NOT_GIVEN = (CommandState.REJECTED, CommandState.DROPPED, CommandState.SUPERSEDED)
 _UNANSWERED = (CommandState.QUEUED, CommandState.PUBLISHED, CommandState.TIMED_OUT, CommandState.FAILED, CommandState.DROPPED)
 
 
@@ -29,7 +30,8 @@ class Totals:
 
 def totals(core: Core, running: Running) -> Totals:
     """The totals of a dispatch now; after its end, as they were when its release began."""
-    allocated_kw = float(np.sum(running.setpoint_kw - running.baseline_kw))
+    counts = ~running.left & ~np.isin(running.command_state, _NOT_GIVEN)
+    allocated_kw = float(np.sum((running.setpoint_kw - running.baseline_kw)[counts]))
     if running.acknowledged_at_end_kw is not None:
         acknowledged_kw, uncertain_kw = running.acknowledged_at_end_kw, running.uncertain_at_end_kw
         delivered_kw, coverage = running.delivered_kw, running.delivered_coverage

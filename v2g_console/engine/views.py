@@ -48,6 +48,7 @@ def fleet_states(core: Core) -> NDArray[np.uint8]:
 def dispatch_view(core: Core, running: Running, *, with_trace: bool = True) -> DispatchView:
     """One dispatch as the operator sees it."""
     now, sums = core.clock.monotonic(), totals(core, running)
+    score = running.tracking.score() if running.course is not None else None
     holds = running.state in (DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE)
     return DispatchView(
         dispatch_id=running.dispatch_id,
@@ -81,6 +82,11 @@ def dispatch_view(core: Core, running: Running, *, with_trace: bool = True) -> D
         limits=running.limits,
         without_lease_kw=running.without_lease_kw,
         trace=tuple(running.trace) if with_trace else (),
+        moved=tuple(running.moved),
+        tracking=score.score if score else None,
+        tracking_correlation=score.correlation if score else None,
+        tracking_delay=score.delay if score else None,
+        tracking_precision=score.precision if score else None,
     )
 
 
@@ -200,4 +206,9 @@ def vehicle_view(core: Core, row: int) -> VehicleView:
         acks=int(fleet.acks[row]),
         rejects=int(fleet.rejects[row]),
         timeouts=int(fleet.timeouts[row]),
+        failures=core.standing.failures(row),
+        hold_s=core.standing.hold_s(row, now),
+        participation=float(core.standing.participation(len(fleet))[row]),
+        reversals=int(core.standing.wear.reversals[row]),
+        throughput_kwh=float(core.standing.wear.throughput_kwh[row]),
     )

@@ -14,7 +14,7 @@ from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.options import DemoOptions, RunOptions
 from v2g_console.contract.requests import Dispatch
 
-COMMANDS = ("run", "demo", "simulate", "dispatch", "stop", "resume", "status", "fleet", "config")
+COMMANDS = ("run", "demo", "simulate", "dispatch", "stop", "resume", "status", "fleet", "journal", "config")
 
 
 @pytest.fixture(autouse=True)

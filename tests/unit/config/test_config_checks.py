@@ -83,6 +83,22 @@ def problems(folder: Path, text: str) -> list[str]:
             "dispatch: {soc: {safe_discharge_floor: 0.9, soc_ceiling: 0.8}}",
             "dispatch.soc.safe_discharge_floor: expected less than dispatch.soc.soc_ceiling (0.8), got 0.9",
         ),
+        (
+            "dispatch: {lp_first: [MA, aFRR]}",
+            "dispatch.lp_first: expected some of FCR, aFRR_UP, aFRR_DOWN, MA, NEBEF, EcoWatt, got 'aFRR'",
+        ),
+        (
+            "dispatch: {strict: [fcr, ECOWATT]}",
+            "dispatch.strict: expected some of FCR, aFRR_UP, aFRR_DOWN, MA, NEBEF, EcoWatt, got 'fcr', 'ECOWATT'",
+        ),
+        (
+            "dispatch: {trust: {first_hold_s: 60, longest_hold_s: 30}}",
+            "dispatch.trust.longest_hold_s: expected at least dispatch.trust.first_hold_s (60), got 30",
+        ),
+        (
+            "dispatch: {trust: {first_hold_s: 3600}}",
+            "dispatch.trust.longest_hold_s: expected at least dispatch.trust.first_hold_s (3600), got 1800",
+        ),
         ("console: {timezone: Mars/Olympus}", "console.timezone: expected a time zone such as Europe/Paris, got 'Mars/Olympus'"),
         ("console: {timezone: ../../etc/passwd}", "console.timezone: expected a time zone such as Europe/Paris, got '../../etc/passwd'"),
         ("socket: {path: /" + "x" * 107 + "}", "socket.path: expected a path of at most 107 bytes, got 108"),
@@ -101,6 +117,10 @@ def test_a_contradiction_names_its_key_and_line(tmp_path: Path, text: str, probl
         "mqtt: {broker: 'ssl://h', auth_method: both, username: u, client_cert: c.crt, client_key: c.key}",
         "console: {timezone: Europe/Paris}",
         "dispatch: {v1_signals: []}",
+        "dispatch: {allocator: segmented}",
+        "dispatch: {lp_first: [MA, NEBEF], strict: [FCR], emphasis: false, reallocation: none, tuner: acks}",
+        "dispatch: {trust: {first_hold_s: 30, longest_hold_s: 30}}",
+        "dispatch: {full_activation_s: 750, ramp_kw_per_s: 0.5, max_power_kw: 900}",
     ],
 )
 def test_what_goes_together_is_accepted(tmp_path: Path, text: str) -> None:
@@ -130,6 +150,14 @@ def test_a_rule_is_silent_about_a_value_that_is_wrong_by_itself_or_misspelt(tmp_
         (
             "dispatch: {confirm_above_kw: 500, max_power_kw: 400}",
             "dispatch.confirm_above_kw: never asked: dispatch.max_power_kw refuses above 400 kW",
+        ),
+        (
+            "dispatch: {full_activation_s: 1801}",
+            "dispatch.full_activation_s: longer than any reserve product allows (1800 s, replacement reserve)",
+        ),
+        (
+            "dispatch: {ramp_kw_per_s: 0.1, max_power_kw: 500}",
+            "dispatch.ramp_kw_per_s: dispatch.max_power_kw (500) is reached only after 5000 s",
         ),
     ],
 )

@@ -1,17 +1,24 @@
 """`config show`, the JSON Schema, and the example that everybody starts from."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
 
 import pytest
 
+from v2g_console.allocation.emphasis import SEGMENT_DEFAULTS
 from v2g_console.config.explain import EXAMPLE_NAME, example_text, json_schema, shown_values, value_at, write_start
-from v2g_console.config.keys import KEYS, SECTIONS
+from v2g_console.config.keys import ENTRY_KEYS, KEYS, SECTIONS
 from v2g_console.config.load import load
-from v2g_console.config.settings import Settings
+from v2g_console.config.settings import EmphasisSettings, GridSettings, NodeSettings, SegmentSettings, Settings
 
 EXAMPLE = Path(__file__).parents[3] / EXAMPLE_NAME
+
+
+def uncommented(text: str) -> str:
+    """The example with the keys that it shows in comments."""
+    return re.sub(r"^( *)# (?=(?:  |- )*[a-z0-9_]+:(?: |$))", r"\1", text, flags=re.MULTILINE)
 
 
 def test_the_example_is_valid_and_says_the_defaults() -> None:
@@ -23,18 +30,43 @@ def test_the_example_is_valid_and_says_the_defaults() -> None:
 def test_the_example_has_every_key_in_its_section() -> None:
     present: set[str] = set()
     section: list[str] = []
-    for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
-        match = re.match(r"^( *)(?:# )?([a-z0-9_]+):( |$)", line)
+    for line in uncommented(EXAMPLE.read_text(encoding="utf-8")).splitlines():
+        match = re.match(r"^((?:  |- )*)([a-z0-9_]+):( |$)", line)
         if match is None:
             continue
         section = [*section[: len(match[1]) // 2], match[2]]
         present.add(".".join(section))
-    assert set(KEYS) | set(SECTIONS) <= present
+    assert {path.replace("[]", "") for path in (*KEYS, *ENTRY_KEYS, *SECTIONS)} <= present
+
+
+def test_what_the_example_shows_in_comments_is_valid_too(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(uncommented(EXAMPLE.read_text(encoding="utf-8")).replace("tcp://127.0.0.1:1883", "ssl://broker"))
+    path.chmod(0o600)
+    result = load(path, {})
+    assert result.warnings == ()
+    assert [(node.name, node.parent) for node in result.settings.grid.nodes] == [
+        ("feeder-north", ""),
+        ("depot-lyon", "feeder-north"),
+        ("parking-part-dieu", "feeder-north"),
+    ]
+    captive = result.settings.segments[0]
+    assert (captive.name, captive.allocator) == ("captive", "merit")
+    assert captive.emphasis.model_dump() == dataclasses.asdict(SEGMENT_DEFAULTS["captive"].emphasis)
 
 
 def test_every_key_is_described_or_speaks_for_itself() -> None:
-    silent = {path for path, key in KEYS.items() if not key.description}
+    silent = {path for path, key in (KEYS | ENTRY_KEYS).items() if not key.description}
     assert silent <= {"mqtt.password"}
+
+
+def test_a_keys_default_is_what_the_settings_use() -> None:
+    assert {path: value_at(Settings(), path) for path in KEYS} == {path: key.default for path, key in KEYS.items()}
+    segment = SegmentSettings(name="a", emphasis=EmphasisSettings(soc=2))
+    settings = Settings(grid=GridSettings(nodes=(NodeSettings(name="a"),)), segments=(segment,))
+    for path, key in ENTRY_KEYS.items():
+        if path not in ("grid.nodes[].name", "segments[].name", "segments[].emphasis.soc"):
+            assert value_at(settings, path.replace("[]", "[0]")) == key.default, path
 
 
 def test_show_has_every_key_with_its_value_and_origin_and_no_secret(tmp_path: Path) -> None:
@@ -65,6 +97,16 @@ def test_the_schema_is_json_and_knows_every_key() -> None:
             if reference:
                 node = schema["$defs"][reference.rpartition("/")[2]]
     assert schema["$defs"]["MqttSettings"]["properties"]["keepalive_s"]["maximum"] == 3600
+
+
+def test_the_schema_knows_the_keys_of_entries_and_takes_an_empty_list() -> None:
+    definitions = json_schema()["$defs"]
+    nodes = definitions["GridSettings"]["properties"]["nodes"]
+    assert (nodes["type"], nodes["items"]["$ref"]) == (["array", "null"], "#/$defs/NodeSettings")
+    assert json_schema()["properties"]["segments"]["items"]["$ref"] == "#/$defs/SegmentSettings"
+    node = definitions["NodeSettings"]
+    assert (node["required"], node["additionalProperties"], node["properties"]["import_kw"]["minimum"]) == (["name"], False, 0.0)
+    assert definitions["EmphasisSettings"]["properties"]["time"]["default"] == 1.0
 
 
 def test_values_are_found_by_their_path() -> None:

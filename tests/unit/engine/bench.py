@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -215,9 +215,14 @@ def check_order(car: Car) -> None:
 
 
 @contextlib.asynccontextmanager
-async def bench(fleet: Iterable[Car], *, read_only: bool = False, **dispatch: object) -> AsyncIterator[Bench]:
-    """A started bench; keyword arguments are dispatch settings. It ends with everything released."""
-    settings = Settings.model_validate({"dispatch": {"allocator": "equal", **dispatch}})
+async def bench(
+    fleet: Iterable[Car], *, read_only: bool = False, sections: Mapping[str, object] | None = None, **dispatch: object
+) -> AsyncIterator[Bench]:
+    """A started bench; keyword arguments are dispatch settings, `sections` others. It ends with everything released.
+
+    Reallocation is off unless asked for, so that a test sees what it does itself.
+    """
+    settings = Settings.model_validate({"dispatch": {"allocator": "equal", "reallocation": "none", **dispatch}, **(sections or {})})
     one = Bench(fleet, settings, read_only=read_only)
     await one.start()
     try:

@@ -140,6 +140,6 @@ class Car:
         return encode_telemetry(self.vehicle_id, Telemetry(self.soc, power_kw, self.available, None, utc_s, False))
 
 
-def cars(count: int, protocol: int = 1, **kwargs: object) -> list[Car]:
-    """`count` vehicles of one kind."""
-    return [Car(f"veh{number:06d}", protocol, **kwargs) for number in range(count)]  # type: ignore[arg-type]  # fields of Car
+def cars(count: int, protocol: int = 1, *, first: int = 0, **kwargs: object) -> list[Car]:
+    """`count` vehicles of one kind, numbered from `first`."""
+    return [Car(f"veh{number:06d}", protocol, **kwargs) for number in range(first, first + count)]  # type: ignore[arg-type]  # fields of Car

@@ -1,0 +1,44 @@
+"""Vehicles that pass from one dispatch to another of higher rank: their baseline stays frozen, the loser is told what it lost."""
+
+import numpy as np
+
+from v2g_console.domain.reasons import Reason
+from v2g_console.domain.states import LIVE_COMMAND_STATES, CommandState
+from v2g_console.engine.core import Core
+from v2g_console.engine.dispatch import ReleaseState, Rows, Running
+
+_LIVE = [int(state) for state in LIVE_COMMAND_STATES]
+
+
+def losses_kw(core: Core, rows: Rows) -> dict[str, float]:
+    """What running dispatches would lose with `rows`: short id -> kW of regulation."""
+    lost = {}
+    for loser in core.running.values():
+        positions = _held(core, loser, rows)
+        if len(positions):
+            lost[loser.short_id] = float(np.abs(np.sum((loser.setpoint_kw - loser.baseline_kw)[positions])))
+    return lost
+
+
+def hand_over(core: Core, winner: Running, rows: Rows) -> None:
+    """Take `rows` from whoever owns them, before `winner` becomes their owner. The losers decide anew at their next tick."""
+    for loser in core.running.values():
+        positions = _held(core, loser, rows) if loser is not winner else np.zeros(0, np.intp)
+        if not len(positions):
+            continue
+        moved_kw = float(np.sum((loser.setpoint_kw - loser.baseline_kw)[positions]))
+        live = positions[np.isin(loser.command_state[positions], _LIVE)]
+        loser.set_commands(live, CommandState.SUPERSEDED)
+        loser.reason[positions] = Reason.SUPERSEDED
+        loser.left[positions] = True
+        for position in positions.tolist():
+            loser.set_release(position, ReleaseState.NOT_NEEDED)
+        loser.moved.append((winner.short_id, -moved_kw))
+        winner.moved.append((loser.short_id, moved_kw))
+        loser.changed.set()
+
+
+def _held(core: Core, running: Running, rows: Rows) -> Rows:
+    """Positions of `rows` that this dispatch still holds."""
+    mine = (core.fleet.owner[running.rows] == running.slot) & (running.release_state == ReleaseState.NONE)
+    return np.flatnonzero(mine & np.isin(running.rows, rows))
