@@ -28,6 +28,7 @@ EVERY_REQUEST = [
     requests.Status(),
     requests.DispatchDetail(dispatch_id="7f3a"),
     requests.AckAlarm(alarm_id="link_lost"),
+    requests.ResetTrust(vehicle_id="veh-1"),
 ]
 
 
