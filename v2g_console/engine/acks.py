@@ -99,7 +99,7 @@ class Acks:
                 running.reason_text[position] = visible(ack.reason)[:80]
         elif before == _TIMED_OUT or before in _CORRECTABLE:
             running.reason[position] = _NO_REASON
-        running.answered_now.append(position)
+        running.fresh.answered.append(position)
         if not running.pending:
             running.changed.set()
 
@@ -110,7 +110,7 @@ class Acks:
             return
         running.set_release(position, _RELEASE_CONFIRMED)
         cells.release_acked_at[position] = self._core.clock.monotonic()
-        running.confirmed_now.append(position)
+        running.fresh.confirmed.append(position)
         if not running.release_counts[_RELEASE_SENT]:
             running.changed.set()
 

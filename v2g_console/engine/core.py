@@ -93,6 +93,10 @@ class Core:
         self._last_seq = max(self._last_seq + 1, self.utc_ms())
         return self._last_seq
 
+    def start_seq_above(self, seq: int) -> None:
+        """Round numbers of an earlier run are never used again."""
+        self._last_seq = max(self._last_seq, seq)
+
     def utc_ms(self) -> int:
         """UTC in milliseconds."""
         return int(self.clock.utc() * 1000)

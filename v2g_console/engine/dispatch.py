@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -44,6 +45,8 @@ class ReleaseState(IntEnum):
     OWED = 3
     NOT_NEEDED = 4  # nothing was ever published, or the vehicle was handed over
 
+
+_SETTLED = frozenset({ReleaseState.CONFIRMED, ReleaseState.OWED, ReleaseState.NOT_NEEDED})
 
 # One line a column: name -> (dtype, value of a new row).
 _COLUMNS: dict[str, tuple[type, float]] = {
@@ -122,6 +125,16 @@ class Cells:
     def __init__(self, columns: "Running") -> None:
         for name in _CELLS:
             setattr(self, name, memoryview(getattr(columns, name)))
+
+
+@dataclass(slots=True)
+class Fresh:
+    """Positions with news since the last `mirror`: sent, answered, release confirmed, release settled one way or the other."""
+
+    sent: list[int] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
+    confirmed: list[int] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
 
 
 class Running:
@@ -209,9 +222,7 @@ class Running:
         self.row_list: list[int] = []
         self.reason_text: dict[int, str] = {}
         self.outdated: set[int] = set()  # vehicles that acknowledged an older command: the newest is sent to them again
-        self.sent_now: list[int] = []  # positions since the last `mirror`
-        self.answered_now: list[int] = []
-        self.confirmed_now: list[int] = []
+        self.fresh = Fresh()
         self.add(np.zeros(0, np.intp), np.zeros(0), np.zeros(0), np.zeros(0))
 
     def add(self, rows: Rows, setpoint_kw: F8, baseline_kw: F8, score: F8) -> Rows:
@@ -301,6 +312,8 @@ class Running:
         states = self.cells.release_state
         self.release_counts[states[position]] -= 1
         states[position] = wanted
+        if wanted in _SETTLED:
+            self.fresh.settled.append(position)
         self.release_counts[wanted] += 1
 
     def answered(self) -> NDArray[np.bool_]:

@@ -32,6 +32,7 @@ from v2g_console.engine.headroom import Headroom
 from v2g_console.engine.mirror import mirror
 from v2g_console.engine.owed import Owed
 from v2g_console.engine.plans import Plans
+from v2g_console.engine.recover import recover
 from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.renewals import due_for_renewal, expire, renew
 from v2g_console.engine.report import report_progress
@@ -43,6 +44,7 @@ from v2g_console.engine.stream import EventStream
 from v2g_console.engine.totals import totals
 from v2g_console.engine.watch import Watch
 from v2g_console.journal.port import Journal, JournalError
+from v2g_console.journal.recovery import Recovered
 from v2g_console.metrics import Metrics
 from v2g_console.prediction import PredictionEngine
 from v2g_console.transport.inbound import Inbound
@@ -84,6 +86,7 @@ class Engine:
         prediction: PredictionEngine,
         read_only: bool = False,
         demo: bool = False,
+        found: Recovered | None = None,
     ) -> None:
         topics = Topics.from_settings(settings.mqtt, settings.telemetry)
         refused = RefusedLog()
@@ -133,6 +136,8 @@ class Engine:
         self._gate = Gate(core, self._plans, self._owed, self._alarms, self._headroom, self._snapshots)
         self._watch = Watch(core, self._alarms, self._owed)
         self._discovery = Discovery(core)
+        if found is not None:
+            recover(core, self._owed, found)
         self._tasks: list[asyncio.Task[None]] = []
         self._rounds: set[asyncio.Task[None]] = set()
         self._begun_at = clock.monotonic()

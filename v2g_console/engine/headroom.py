@@ -16,10 +16,11 @@ _Z90 = 1.2816  # standard normal quantile: 90 % of outcomes lie above mean - 1.2
 
 @dataclass(slots=True)
 class HeadroomColumns:
-    """Per vehicle, kW, length n at the time it was computed."""
+    """Per vehicle, kW and whether it is on hold, length n at the time it was computed."""
 
     up_kw: NDArray[np.float32]
     down_kw: NDArray[np.float32]
+    on_hold: NDArray[np.bool_]
 
 
 class Headroom:
@@ -27,7 +28,7 @@ class Headroom:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self.columns = HeadroomColumns(np.zeros(0, np.float32), np.zeros(0, np.float32))
+        self.columns = HeadroomColumns(np.zeros(0, np.float32), np.zeros(0, np.float32), np.zeros(0, np.bool_))
         self.revision = 0
         self.summary = FleetSummary()
 
@@ -42,8 +43,9 @@ class Headroom:
         counted = columns.available & (columns.quality == Quality.FRESH)
         up_kw = np.where(counted, np.nan_to_num(can.up_kw), 0.0)
         down_kw = np.where(counted, np.nan_to_num(can.down_kw), 0.0)
-        before, now = self.columns, HeadroomColumns(up_kw.astype(np.float32), down_kw.astype(np.float32))
-        if not (np.array_equal(before.up_kw, now.up_kw) and np.array_equal(before.down_kw, now.down_kw)):
+        on_hold = core.standing.on_hold(core.clock.monotonic(), columns.available)
+        before, now = self.columns, HeadroomColumns(up_kw.astype(np.float32), down_kw.astype(np.float32), on_hold)
+        if not all(np.array_equal(getattr(before, name), getattr(now, name)) for name in HeadroomColumns.__slots__):
             self.columns = now
             self.revision += 1
         free = fleet.owner[:n] < 0
@@ -69,7 +71,7 @@ class Headroom:
             soc_median=float(np.median(soc)) if len(soc) else None,
             soc_histogram=tuple(int(count) for count in np.histogram(soc, 10, (0.0, 1.0))[0]),
             excluded_from_sums=int(np.count_nonzero(~fresh)),
-            on_hold=int(np.count_nonzero(core.standing.on_hold(core.clock.monotonic(), columns.available))),
+            on_hold=int(np.count_nonzero(on_hold)),
             fairness=core.standing.report(columns.available).jain,
             undescribed_refused=fleet.refused_new,
         )

@@ -16,6 +16,7 @@ from v2g_console.engine.clock import parse_rfc3339
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import Running
 from v2g_console.engine.hand_over import hand_over
+from v2g_console.engine.mirror import mirror
 from v2g_console.engine.owed import Owed
 from v2g_console.engine.planning import SHORTFALL_KW, Decision, decide
 from v2g_console.engine.refusal import RefusalError
@@ -88,6 +89,7 @@ async def live(core: Core, running: Running, owed: Owed, randomness: random.Rand
         # Nobody may be left owned by a dispatch that is gone: its slot will be another's.
         for position in np.flatnonzero(core.fleet.owner[running.rows] == running.slot).tolist():
             owed.add(running, position, first_seq=running.release_seq or core.next_seq())
+        mirror(core, running)
         core.running.pop(running.dispatch_id, None)
         core.keep(running)
 

@@ -8,24 +8,44 @@ import numpy as np
 from v2g_console.domain.states import CommandState
 from v2g_console.engine.core import FLEET_STATE, STATE_OF_COMMAND, Core
 from v2g_console.engine.dispatch import ReleaseState, Running
-from v2g_console.journal.port import AcksRecord
+from v2g_console.journal.port import AcksRecord, ReleaseOutcome, ReleasesRecord
 
 _FLEET_STATES = np.array([STATE_OF_COMMAND.get(state, FLEET_STATE["idle"]) for state in CommandState], np.uint8)
+_OUTCOMES = np.zeros(len(ReleaseState), np.uint8)
+_OUTCOMES[ReleaseState.CONFIRMED] = ReleaseOutcome.CONFIRMED
+_OUTCOMES[ReleaseState.OWED] = ReleaseOutcome.OWED
+_OUTCOMES[ReleaseState.NOT_NEEDED] = ReleaseOutcome.NOT_NEEDED
 
 
 def mirror(core: Core, running: Running) -> None:
     """Bring what happened since the last call into fleet and journal."""
-    if running.sent_now:
-        positions, running.sent_now = np.array(running.sent_now), []
+    if running.fresh.sent:
+        positions, running.fresh.sent = np.array(running.fresh.sent), []
         _show(core, running, positions)
         np.add.at(core.fleet.commands, running.rows[positions], 1)
-    if running.answered_now:
-        positions, running.answered_now = np.array(running.answered_now), []
+    if running.fresh.answered:
+        positions, running.fresh.answered = np.array(running.fresh.answered), []
         _show(core, running, positions)
         _count_answers(core, running, positions)
-    if running.confirmed_now:
-        positions, running.confirmed_now = np.array(running.confirmed_now), []
+    if running.fresh.confirmed:
+        positions, running.fresh.confirmed = np.array(running.fresh.confirmed), []
         _free(core, running, positions)
+    note_releases(core, running)
+
+
+def note_releases(core: Core, running: Running) -> None:
+    """Tell the journal what became of releases since the last call."""
+    if not running.fresh.settled:
+        return
+    positions, running.fresh.settled = np.array(running.fresh.settled), []
+    core.note(
+        ReleasesRecord(
+            utc_ms=core.utc_ms(),
+            dispatch_id=running.dispatch_id,
+            vehicle_ids=tuple(core.fleet.ids[row] for row in running.rows[positions].tolist()),
+            outcome=_OUTCOMES[running.release_state[positions]],
+        )
+    )
 
 
 def _show(core: Core, running: Running, positions: np.ndarray[tuple[int], np.dtype[np.intp]]) -> None:

@@ -11,6 +11,7 @@ from v2g_console.domain.ids import split_command_id
 from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
 from v2g_console.engine.dispatch import ReleaseState, Running
+from v2g_console.engine.mirror import note_releases
 from v2g_console.transport.port import Outgoing
 
 _FIRST_PAUSE_S = 5.0
@@ -139,6 +140,7 @@ class Owed:
     def _settle(self, row: int) -> None:
         owed = self._by_row[row]
         owed.running.set_release(owed.position, ReleaseState.CONFIRMED)
+        note_releases(self._core, owed.running)
         self.forget(row)
         self._core.fleet.free(row, self._core.clock.monotonic())
 

@@ -113,6 +113,8 @@ def _record(core: Core, running: Running, positions: list[int], seq: int) -> Rou
         setpoint_kw=running.release_kw[positions].copy(),
         baseline_kw=running.baseline_kw[positions].copy(),
         valid_until_ms=0,
+        position=np.array(positions, np.int64),
+        protocol=core.fleet.protocol[running.rows[positions]],
     )
 
 

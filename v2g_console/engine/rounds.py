@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +12,7 @@ from v2g_console.domain.states import CommandState
 from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
 from v2g_console.engine.dispatch import Rows, Running
-from v2g_console.journal.port import JournalError, RoundRecord
+from v2g_console.journal.port import DispatchRecord, JournalError, RoundRecord
 from v2g_console.transport.port import Outgoing, PublishOutcome
 
 # Plain numbers, as in `acks`: these run once for every command.
@@ -50,6 +51,25 @@ def round_record(core: Core, running: Running, positions: Rows, seq: int, kind: 
         setpoint_kw=running.setpoint_kw[positions],
         baseline_kw=running.baseline_kw[positions],
         valid_until_ms=CommandWriter(core, running).lease_end_ms(now_ms),
+        position=positions.astype(np.int64),
+        protocol=core.fleet.protocol[running.rows[positions]],
+        begun=dispatch_record(running, now_ms) if kind == "send" else None,
+    )
+
+
+def dispatch_record(running: Running, now_ms: int) -> DispatchRecord:
+    """What a restart must know of a dispatch."""
+    return DispatchRecord(
+        utc_ms=now_ms,
+        dispatch_id=running.dispatch_id,
+        signal=running.signal.value,
+        target_kw=running.target_kw,
+        allocator=running.allocator,
+        user=running.origin.user,
+        way=running.origin.way,
+        started_ms=running.started_ms or 0,
+        ends_ms=running.ends_ms or 0,
+        request_json=msgspec.json.encode(running.request).decode(),
     )
 
 
@@ -77,7 +97,7 @@ async def _publish_first(core: Core, running: Running, positions: Rows, seq: int
             cells.out[position] = True
             running.set_command(position, _QUEUED)
             pulled.append(position)
-            running.sent_now.append(position)
+            running.fresh.sent.append(position)
             yield writer.setpoint(position)
 
     def outcome(index: int, result: PublishOutcome) -> None:
@@ -92,7 +112,7 @@ def _drop_unsent(running: Running, positions: Rows, seq: int, reason: Reason) ->
     if len(unsent):
         running.set_commands(unsent, CommandState.DROPPED)
         running.reason[unsent] = reason
-        running.sent_now.extend(unsent.tolist())  # so that the fleet forgets what was intended
+        running.fresh.sent.extend(unsent.tolist())  # so that the fleet forgets what was intended
     running.changed.set()
 
 
@@ -109,7 +129,7 @@ def _first_outcome(core: Core, running: Running, position: int, seq: int, result
     running.reason[position] = Reason.PUBLISH_FAILED
     if result is not PublishOutcome.FAILED and not held:  # FAILED may have gone out all the same
         cells.out[position] = False
-    running.sent_now.append(position)
+    running.fresh.sent.append(position)
 
 
 async def resend(core: Core, running: Running, positions: list[int]) -> None:

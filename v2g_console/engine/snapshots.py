@@ -117,6 +117,7 @@ class Snapshots:
             is_v2g=self._kept("is_v2g", fleet.is_v2g[:n]),
             available=self._kept("available", fleet.available[:n]),
             seen_ms=self._kept("seen_ms", fleet.seen_ms[:n]),
+            on_hold=self._kept("on_hold", _padded(headroom.on_hold, n)),
         )
 
     def _owners(self) -> tuple[str, ...]:
@@ -135,6 +136,6 @@ class Snapshots:
         return copy
 
 
-def _padded(values: NDArray[np.float32], n: int) -> NDArray[np.float32]:
+def _padded(values: NDArray[Column], n: int) -> NDArray[Column]:
     """`values` for `n` vehicles; those that came after it was computed have none yet."""
-    return np.concatenate([values, np.zeros(n - len(values), np.float32)]) if len(values) < n else values[:n]
+    return np.concatenate([values, np.zeros(n - len(values), values.dtype)]) if len(values) < n else values[:n]

@@ -57,12 +57,18 @@ def settled_rows(core: Core, running: Running, since: float = -np.inf) -> NDArra
 
 
 def delivered(core: Core, running: Running, rows: NDArray[np.bool_]) -> tuple[float | None, float]:
-    """`(kW delivered by these rows, their share of the commanded vehicles)`; `(None, 0)` without any."""
-    commanded = running.commanded
+    """`(kW delivered by these rows, their share of the commanded vehicles)`; `(None, 0)` without any.
+
+    Who was let go counts no more: taken anew it has a row of its own, and in another dispatch its power is that one's. A vehicle that drove
+    away draws nothing, but not because of us: it delivers 0.
+    """
+    rows = rows & ~running.left
+    commanded = int(np.count_nonzero(running.out & ~running.left))
     if not rows.any() or not commanded:
         return None, 0.0
-    measured = core.fleet.power_kw[running.rows[rows]] - running.baseline_kw[rows]
-    return float(np.sum(measured)), float(np.count_nonzero(rows)) / commanded
+    measured_kw = core.fleet.power_kw[running.rows[rows]] - running.baseline_kw[rows]
+    there = core.fleet.available[running.rows[rows]]
+    return float(np.sum(measured_kw[there])), float(np.count_nonzero(rows)) / commanded
 
 
 def freeze_totals(core: Core, running: Running, now: float) -> None:

@@ -136,6 +136,8 @@ def fleet_page(core: Core, request: FleetRequest, summary: FleetSummary) -> Flee
     now, rules = core.clock.monotonic(), core.rules
     columns = fleet.columns(now, core.clock.utc(), settle_s=core.settings.dispatch.settle_s, efficiency=rules.charge_efficiency)
     can = capability(columns, SUSTAINED_S, rules)
+    standing = core.standing
+    participation = standing.participation(n)
     shown = tuple(
         FleetRow(
             vehicle_id=fleet.ids[row],
@@ -148,6 +150,11 @@ def fleet_page(core: Core, request: FleetRequest, summary: FleetSummary) -> Flee
             up_kw=float(np.nan_to_num(can.up_kw[row])),
             down_kw=float(np.nan_to_num(can.down_kw[row])),
             age_s=_age(now, float(fleet.measured_at[row])),
+            failures=standing.failures(row),
+            hold_s=standing.hold_s(row, now),
+            participation=float(participation[row]),
+            reversals=int(standing.wear.reversals[row]),
+            throughput_kwh=float(standing.wear.throughput_kwh[row]),
         )
         for row in rows[: max(0, request.limit)]
     )

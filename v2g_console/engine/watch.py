@@ -42,7 +42,9 @@ class Watch:
             f"{grouped(late)} of {grouped(known)} vehicles report late or not at all",
         )
         self._refused(link)
-        self._alarms.set("journal_failing", "", bool(self._core.journal_error), f"journal: {self._core.journal_error[:120]}")
+        journal = self._core.journal.state()
+        cause = self._core.journal_error or ("" if journal.ok else journal.cause)
+        self._alarms.set("journal_failing", "", bool(cause), f"journal: {cause[:120]}")
         owed = len(self._owed)
         self._alarms.set("release_owed", "", owed > 0, f"{grouped(owed)} vehicles have not confirmed their release")
         self._dispatches()

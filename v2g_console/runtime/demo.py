@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from v2g_console.attach.paths import socket_path
-from v2g_console.config.settings import ConsoleSettings, MetricsSettings, MqttSettings, Settings, SocketSettings, TelemetrySettings
+from v2g_console.config.settings import (
+    ConsoleSettings,
+    DispatchSettings,
+    MetricsSettings,
+    MqttSettings,
+    Settings,
+    SocketSettings,
+    TelemetrySettings,
+)
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.options import DemoOptions
 from v2g_console.runtime.embedded_broker import EmbeddedBroker, EmbeddedBrokerError
@@ -25,7 +33,7 @@ class VehiclesError(RuntimeError):
 
 def demo(options: DemoOptions) -> int:
     """Run the demo; returns the exit code."""
-    if not options.no_ui and options.commands is None and (refused := no_terminal()):
+    if not without_screen(options) and (refused := no_terminal()):
         say(refused)
         return ExitCode.USAGE
     with ExitStack() as stack:
@@ -40,6 +48,11 @@ def demo(options: DemoOptions) -> int:
         return guarded(settings, options, demo=True, leave_message=f"Broker was {broker}; the vehicles were simulated.")
 
 
+def without_screen(options: DemoOptions) -> bool:
+    """True if nothing is drawn."""
+    return options.no_ui or options.commands is not None
+
+
 def demo_settings(options: DemoOptions, broker: str, interval_s: float) -> Settings:
     """What a configuration file would say."""
     return Settings(
@@ -47,6 +60,7 @@ def demo_settings(options: DemoOptions, broker: str, interval_s: float) -> Setti
             broker=broker, client_id=f"v2g-console-demo-{secrets.token_hex(4)}", use_tls=broker.startswith(("ssl:", "mqtts:"))
         ),
         telemetry=TelemetrySettings(interval_s=interval_s),
+        dispatch=DispatchSettings(reallocation=options.reallocation),
         metrics=MetricsSettings(),
         console=ConsoleSettings(name="demo"),
         socket=SocketSettings(path=socket_path(SocketSettings()).parent / f"demo-{os.getpid()}.sock"),
@@ -61,6 +75,8 @@ def vehicles(options: DemoOptions, broker: str, interval_s: float) -> Iterator[N
         _command(options, broker, interval_s, writing),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
+        # The console draws on standard error: a line of theirs would land in the middle of the picture.
+        stderr=None if without_screen(options) else subprocess.DEVNULL,
         pass_fds=(writing,),
         start_new_session=True,
     )

@@ -6,6 +6,7 @@ import threading
 from typing import Literal
 
 from v2g_console.attach.in_thread import InThreadPort
+from v2g_console.domain.states import TERMINAL_DISPATCH_STATES
 from v2g_console.runtime.services import Services
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,11 @@ class EngineThread:
         except BaseException:
             self._stop_loop()
             raise
+
+    def active_dispatches(self) -> int:
+        """How many dispatches are not over."""
+        snapshot = asyncio.run_coroutine_threadsafe(self._services.engine.snapshot(), self._loop).result()
+        return sum(view.state not in TERMINAL_DISPATCH_STATES for view in snapshot.dispatches)
 
     def end(self, policy: Literal["release", "drain"]) -> int:
         """End all dispatches by policy, stop the engine; returns how many releases are still owed. Blocks as long as that takes."""

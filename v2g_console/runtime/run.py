@@ -4,10 +4,15 @@ import asyncio
 import getpass
 import logging
 import os
+import select
 import signal
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -17,9 +22,11 @@ from v2g_console.config.settings import ConsoleSettings, Settings
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.options import RunOptions
 from v2g_console.contract.requests import Dispatch, Origin
+from v2g_console.domain.units import counted
 from v2g_console.headless.run import run_headless
 from v2g_console.headless.source import CommandSource
 from v2g_console.headless.writer import LineWriter, OutputClosedError
+from v2g_console.journal.port import JournalError
 from v2g_console.metrics.server import MetricsPortError
 from v2g_console.runtime.locks import ClientIdInUseError, ClientIdLock
 from v2g_console.runtime.log_setup import log_to_file, log_to_standard_error
@@ -27,12 +34,16 @@ from v2g_console.runtime.services import Services
 from v2g_console.transport.connect_options import TransportConfigError
 from v2g_console.transport.topics import TopicConfigError
 
+if TYPE_CHECKING:
+    from v2g_console.runtime.engine_thread import EngineThread
+
 log = logging.getLogger(__name__)
 
+_READER_S = 0.5
 SWITCH_INTERVAL_S = 0.0005
 """At Python's 5 ms default, pure-Python work in the console would cut publishing to a fraction."""
 
-_WRONG_SETTINGS = (TransportConfigError, TopicConfigError, MetricsPortError, SocketPathError)
+_WRONG_SETTINGS = (TransportConfigError, TopicConfigError, MetricsPortError, SocketPathError, JournalError)
 _ALREADY_RUNNING = (EngineAlreadyRunningError, ClientIdInUseError)
 
 
@@ -106,8 +117,16 @@ def no_terminal() -> str:
 
 
 def say(text: str) -> None:
-    """One line for people on standard error."""
-    sys.stderr.write(f"v2g-console: {text}\n")
+    """One line for people on standard error, if somebody still reads it; else only the log has it."""
+    log.info("%s", text)
+    if sys.stderr is not None and not _unread(sys.stderr.fileno()):
+        with suppress(OSError):  # a closed terminal: nobody to tell
+            sys.stderr.write(f"v2g-console: {text}\n")
+
+
+def _unread(descriptor: int) -> bool:
+    """True if writing would wait: a frozen terminal must not hold up the end of the program."""
+    return not select.select([], [descriptor], [], _READER_S)[1]
 
 
 async def _alone(services: Services, settings: Settings, source: CommandSource | None) -> int:
@@ -166,21 +185,33 @@ def _with_console(services: Services, settings: Settings, *, demo: bool, leave_m
         log.error("the console crashed\n%s", error)
         say(f"the console crashed; the report is in {log_file}")
         code = ExitCode.FAILED
+    except Exception:
+        log.exception("the console broke on its way out")
+        code = ExitCode.FAILED
     if choice is ConsoleExit.QUIT_KEEP_RUNNING:
-        wait_for_signal(settings)
-    policy = "release" if choice is ConsoleExit.QUIT_RELEASE else settings.dispatch.on_exit
-    owed = engine.end(policy)
-    if owed:
-        say(f"{owed} vehicles have not confirmed their release: they may still follow their last setpoint")
+        wait_for_signal(log_file)
+    _end_engine(engine, "release" if choice is ConsoleExit.QUIT_RELEASE else settings.dispatch.on_exit)
     return code
 
 
-def wait_for_signal(settings: Settings) -> None:
-    """Go on without a screen until SIGTERM, SIGINT or SIGHUP of a closing terminal is ignored."""
-    log_to_standard_error(settings)
+def _end_engine(engine: "EngineThread", policy: Literal["release", "drain"]) -> None:
+    """End all dispatches by policy and the engine, telling people who wait at the prompt what takes so long."""
+    active = engine.active_dispatches()
+    if active:
+        doing = "releasing the vehicles of" if policy == "release" else "waiting for the end of"
+        say(f"{doing} {counted(active, 'dispatch', 'dispatches')}")
+    owed = engine.end(policy)
+    if owed:
+        say(f"{counted(owed, 'vehicle has', 'vehicles have')} not confirmed a release: the last setpoint may still be followed")
+    elif active:
+        say("every vehicle has confirmed its release")
+
+
+def wait_for_signal(log_file: Path) -> None:
+    """Go on without a screen until SIGTERM or SIGINT; the closing of the terminal is ignored, so the log stays in its file."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    say(f"running on without a screen (process {os.getpid()}); end it with SIGTERM or Ctrl+C")
+    asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        signal.signal(number, lambda *_: asked.set())  # also from then on: an impatient second one must not cut the release short
+    say(f"running on without a screen (process {os.getpid()}, log {log_file}); end it with SIGTERM or Ctrl+C")
+    asked.wait()

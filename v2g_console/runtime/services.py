@@ -10,6 +10,9 @@ from v2g_console.config.settings import MqttSettings, Settings
 from v2g_console.engine.clock import SystemClock
 from v2g_console.engine.engine import Engine
 from v2g_console.journal.memory import MemoryJournal
+from v2g_console.journal.place import sqlite_options
+from v2g_console.journal.port import Journal
+from v2g_console.journal.sqlite import SqliteJournal
 from v2g_console.metrics import Metrics
 from v2g_console.metrics.server import MetricsPortError, MetricsServer
 from v2g_console.prediction import build_prediction
@@ -24,22 +27,23 @@ log = logging.getLogger(__name__)
 class Services:
     """One engine and its surroundings. Everything but the constructor belongs to the loop it is started on.
 
-    The constructor raises TransportConfigError or TopicConfigError; `start` raises MetricsPortError, EngineAlreadyRunningError or
-    SocketPathError, unless this is a demo, which then goes without.
+    The constructor raises TransportConfigError, TopicConfigError or JournalError; `start` raises MetricsPortError,
+    EngineAlreadyRunningError or SocketPathError, unless this is a demo, which then goes without.
     """
 
     def __init__(self, settings: Settings, *, read_only: bool, demo: bool) -> None:
         self._settings, self._demo = settings, demo
-        metrics = Metrics()
+        metrics, journal = Metrics(), open_journal(settings)
         self.engine = Engine(
             settings,
             clock=SystemClock(),
             link_factory=lambda on_message, on_link, refused, topics: _link(settings.mqtt, on_message, on_link, refused, topics),
-            journal=MemoryJournal(settings.journal.max_entries),
+            journal=journal,
             metrics=metrics,
             prediction=build_prediction(settings.prediction),
             read_only=read_only,
             demo=demo,
+            found=journal.recovered if isinstance(journal, SqliteJournal) else None,
         )
         self._metrics_server = MetricsServer(metrics, settings.metrics.host, settings.metrics.port) if settings.metrics.enabled else None
         self._socket: SocketServer | None = None
@@ -94,6 +98,13 @@ class Services:
     def _stop_metrics(self) -> None:
         if self._metrics_server is not None:
             self._metrics_server.stop()
+
+
+def open_journal(settings: Settings) -> Journal:
+    """The journal that the configuration names. Raises JournalError if it can't be used."""
+    if settings.journal.backend == "memory":
+        return MemoryJournal(settings.journal.max_entries)
+    return SqliteJournal.open(sqlite_options(settings.journal))
 
 
 def _link(settings: MqttSettings, on_message: MessageHandler, on_link: LinkHandler, refused: RefusedLog, topics: Topics) -> MqttLink:
