@@ -26,6 +26,7 @@ from pathlib import Path
 from v2g_console.config.settings import (
     DispatchSettings,
     FleetSettings,
+    JournalSettings,
     MetricsSettings,
     MqttSettings,
     PredictionSettings,
@@ -114,6 +115,7 @@ def settings_for(broker: str, qos: int) -> Settings:
         telemetry=TelemetrySettings(interval_s=600.0, max_per_s=1_000_000),
         fleet=FleetSettings(max_vehicles=200_000),
         metrics=MetricsSettings(enabled=False),
+        journal=JournalSettings(backend="memory"),
         socket=SocketSettings(enabled=False),
         prediction=PredictionSettings(engine="none"),
     )

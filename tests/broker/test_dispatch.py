@@ -13,7 +13,15 @@ import trustme
 from tests.broker.brokers import DEPLOY, Broker, TlsFiles, start_mosquitto
 from tests.broker.conftest import write_certificate
 from tests.broker.links import DEADLINE_S, Links, TestLink, eventually
-from v2g_console.config.settings import DispatchSettings, MetricsSettings, MqttSettings, Settings, SocketSettings, TelemetrySettings
+from v2g_console.config.settings import (
+    DispatchSettings,
+    JournalSettings,
+    MetricsSettings,
+    MqttSettings,
+    Settings,
+    SocketSettings,
+    TelemetrySettings,
+)
 from v2g_console.contract.events import DispatchActive, DispatchCompleted, DispatchEnded, Event
 from v2g_console.contract.link import LinkHealth
 from v2g_console.contract.replies import Accepted, StatusView, VehicleView
@@ -82,6 +90,7 @@ async def room(mqtt: MqttSettings, **sections: Any) -> AsyncIterator[Room]:
     quiet = {
         "metrics": MetricsSettings(enabled=False),
         "socket": SocketSettings(enabled=False),
+        "journal": JournalSettings(backend="memory"),
         "telemetry": TelemetrySettings(interval_s=1.0),
     }
     services = Services(Settings(mqtt=mqtt, **(quiet | sections)), read_only=False, demo=False)

@@ -34,7 +34,10 @@ def one(events: list[dict[str, Any]], name: str) -> dict[str, Any]:
 def config(folder: Path, broker: str, more: str = "") -> str:
     """A configuration file for a test; its path."""
     file = folder / "config.yaml"
-    file.write_text(f"mqtt:\n  broker: {broker}\n{more}metrics:\n  port: 0\nsocket:\n  path: {folder}/engine.sock\n", "utf-8")
+    file.write_text(
+        f"mqtt:\n  broker: {broker}\n{more}metrics:\n  port: 0\njournal:\n  backend: memory\nsocket:\n  path: {folder}/engine.sock\n",
+        "utf-8",
+    )
     return str(file)
 
 
@@ -210,7 +213,10 @@ def test_metrics_of_a_running_engine_name_no_vehicle(tmp_path: Path) -> None:
     broker = start_nats(tmp_path / "broker")
     port = free_port()
     file = tmp_path / "config.yaml"
-    file.write_text(f"mqtt:\n  broker: {broker.url}\nmetrics:\n  port: {port}\nsocket:\n  path: {tmp_path}/engine.sock\n", "utf-8")
+    file.write_text(
+        f"mqtt:\n  broker: {broker.url}\nmetrics:\n  port: {port}\njournal:\n  backend: memory\nsocket:\n  path: {tmp_path}/engine.sock\n",
+        "utf-8",
+    )
     simulator = subprocess.Popen([*PROGRAM, "simulate", "--broker", broker.url, "--vehicles", "20"], stderr=subprocess.DEVNULL)
     try:
         with running("run", "-c", str(file), "--no-ui") as process:

@@ -320,7 +320,7 @@ class JournalExportSettings(_Section):
 class JournalSettings(_Section):
     """The record of decisions."""
 
-    backend: Literal["memory", "sqlite"] = "memory"
+    backend: Literal["memory", "sqlite"] = "sqlite"
     """memory: lost at exit; sqlite: on disk before anything is sent"""
     max_entries: Annotated[int, Field(ge=1000)] = 100_000
     """memory: oldest entries go first"""

@@ -11,6 +11,7 @@ from v2g_console.attach.paths import socket_path
 from v2g_console.config.settings import (
     ConsoleSettings,
     DispatchSettings,
+    JournalSettings,
     MetricsSettings,
     MqttSettings,
     Settings,
@@ -62,6 +63,7 @@ def demo_settings(options: DemoOptions, broker: str, interval_s: float) -> Setti
         telemetry=TelemetrySettings(interval_s=interval_s),
         dispatch=DispatchSettings(reallocation=options.reallocation),
         metrics=MetricsSettings(),
+        journal=JournalSettings(backend="memory"),
         console=ConsoleSettings(name="demo"),
         socket=SocketSettings(path=socket_path(SocketSettings()).parent / f"demo-{os.getpid()}.sock"),
     )

@@ -4,7 +4,6 @@ import asyncio
 import getpass
 import logging
 import os
-import select
 import signal
 import sys
 import threading
@@ -19,6 +18,7 @@ import msgspec
 from v2g_console.attach.errors import EngineAlreadyRunningError, SocketPathError
 from v2g_console.config.load import LoadedSettings
 from v2g_console.config.settings import ConsoleSettings, Settings
+from v2g_console.console.patient_terminal import write_patiently
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.options import RunOptions
 from v2g_console.contract.requests import Dispatch, Origin
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_READER_S = 0.5
 SWITCH_INTERVAL_S = 0.0005
 """At Python's 5 ms default, pure-Python work in the console would cut publishing to a fraction."""
 
@@ -119,14 +118,9 @@ def no_terminal() -> str:
 def say(text: str) -> None:
     """One line for people on standard error, if somebody still reads it; else only the log has it."""
     log.info("%s", text)
-    if sys.stderr is not None and not _unread(sys.stderr.fileno()):
-        with suppress(OSError):  # a closed terminal: nobody to tell
-            sys.stderr.write(f"v2g-console: {text}\n")
-
-
-def _unread(descriptor: int) -> bool:
-    """True if writing would wait: a frozen terminal must not hold up the end of the program."""
-    return not select.select([], [descriptor], [], _READER_S)[1]
+    if sys.stderr is not None:
+        with suppress(OSError):  # standard error is closed: the log has it
+            write_patiently(sys.stderr, f"v2g-console: {text}\n")
 
 
 async def _alone(services: Services, settings: Settings, source: CommandSource | None) -> int:

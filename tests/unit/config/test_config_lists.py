@@ -11,6 +11,8 @@ from v2g_console.config.keys import KEYS
 from v2g_console.config.load import LoadedSettings, load, load_for_client
 from v2g_console.config.problems import ConfigError
 from v2g_console.config.settings import EmphasisSettings, NodeSettings, SegmentSettings, Settings
+from v2g_console.config.values import from_file
+from v2g_console.config.yaml_file import read_yaml
 
 FEEDER = """\
 grid:
@@ -170,6 +172,23 @@ def test_what_is_beside_a_list_can_come_from_the_environment(tmp_path: Path) -> 
     assert problems(tmp_path, "", V2G__GRID="x") == [
         "environment V2G__GRID grid: is a section: name a key in it, such as V2G__GRID__FLEET_IMPORT_KW"
     ]
+
+
+def test_a_misspelt_list_in_the_environment_is_not_proposed_as_a_variable(tmp_path: Path) -> None:
+    assert problems(tmp_path, "", V2G__GRID__NODE="[]") == [
+        "environment V2G__GRID__NODE grid.node: unknown key; `v2g-console config show` lists the keys"
+    ]
+
+
+def test_the_place_of_every_entry_is_kept_even_of_those_that_hold_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("segments:\n- {}\n-\n- 7\n")
+    assert {key: origin.line for key, origin in from_file(read_yaml(path)).entries.items()} == {
+        "segments": 1,
+        "segments[0]": 2,
+        "segments[1]": 3,
+        "segments[2]": 4,
+    }
 
 
 def test_a_client_works_beside_broken_entries(tmp_path: Path) -> None:
