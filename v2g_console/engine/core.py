@@ -15,6 +15,7 @@ from v2g_console.contract.link import LinkState
 from v2g_console.contract.snapshot import FLEET_STATE_NAMES
 from v2g_console.domain.capability import CapabilityRules
 from v2g_console.domain.states import CommandState
+from v2g_console.domain.vehicle import VehicleColumns
 from v2g_console.engine.clock import Clock, rfc3339
 from v2g_console.engine.dispatch import Running
 from v2g_console.engine.fleet import Fleet
@@ -162,6 +163,16 @@ class Core:
         if tuned is not None:
             self.weights = tuned.weights
             self.emit(Strategy(ts=self.ts(), dispatch_id=ended.dispatch_id, kind="tuner", text=tuned.sentence))
+
+    def vehicles(self) -> VehicleColumns:
+        """The whole fleet as a plan sees it now: SoC carried forward, baselines as they would be frozen, participation. Copies."""
+        return self.fleet.columns(
+            self.clock.monotonic(),
+            self.clock.utc(),
+            settle_s=self.settings.dispatch.settle_s,
+            efficiency=self.rules.charge_efficiency,
+            participation=self.standing.participation(len(self.fleet)),
+        )
 
     def link_up(self) -> bool:
         """True while the broker may be published to."""

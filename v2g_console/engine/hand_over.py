@@ -26,7 +26,7 @@ def hand_over(core: Core, winner: Running, rows: Rows) -> None:
         positions = _held(core, loser, rows) if loser is not winner else np.zeros(0, np.intp)
         if not len(positions):
             continue
-        moved_kw = float(np.sum((loser.setpoint_kw - loser.baseline_kw)[positions]))
+        moved_kw = abs(float(np.sum((loser.setpoint_kw - loser.baseline_kw)[positions])))  # its sign says who lost
         live = positions[np.isin(loser.command_state[positions], _LIVE)]
         loser.set_commands(live, CommandState.SUPERSEDED)
         loser.reason[positions] = Reason.SUPERSEDED

@@ -36,9 +36,7 @@ class Headroom:
         """The fleet in numbers, now."""
         core, fleet = self._core, self._core.fleet
         n = len(fleet)
-        columns = fleet.columns(
-            core.clock.monotonic(), core.clock.utc(), settle_s=core.settings.dispatch.settle_s, efficiency=core.rules.charge_efficiency
-        )
+        columns = core.vehicles()
         can = capability(columns, SUSTAINED_S, core.rules)
         counted = columns.available & (columns.quality == Quality.FRESH)
         up_kw = np.where(counted, np.nan_to_num(can.up_kw), 0.0)

@@ -122,9 +122,7 @@ class Owed:
     def _set_power(self, rows: list[int]) -> None:
         """The power they are released to, as it is right now: the car may have to hurry for its departure."""
         core = self._core
-        columns = core.fleet.columns(
-            core.clock.monotonic(), core.clock.utc(), settle_s=core.settings.dispatch.settle_s, efficiency=core.rules.charge_efficiency
-        )
+        columns = core.vehicles()
         power_kw = release_setpoint_kw(columns.take(np.array(rows)), core.rules)
         for row, kw in zip(rows, power_kw.tolist(), strict=True):
             owed = self._by_row.get(row)

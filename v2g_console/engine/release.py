@@ -59,8 +59,7 @@ def _to_release(core: Core, running: Running) -> list[int]:
 
 def _decide(core: Core, running: Running, positions: list[int]) -> None:
     """Set the power each vehicle is released to, and end its command."""
-    now, utc_s = core.clock.monotonic(), core.clock.utc()
-    columns = core.fleet.columns(now, utc_s, settle_s=core.settings.dispatch.settle_s, efficiency=core.rules.charge_efficiency)
+    columns = core.vehicles()
     rows = running.rows[positions]
     running.release_kw[positions] = release_setpoint_kw(columns.take(rows), core.rules)
     running.release_seq = core.next_seq()
@@ -73,9 +72,7 @@ async def let_go(core: Core, running: Running, owed: Owed, positions: Rows) -> N
     Raises JournalError before anything is published.
     """
     seq, chosen = core.next_seq(), positions.tolist()
-    columns = core.fleet.columns(
-        core.clock.monotonic(), core.clock.utc(), settle_s=core.settings.dispatch.settle_s, efficiency=core.rules.charge_efficiency
-    )
+    columns = core.vehicles()
     running.release_kw[positions] = release_setpoint_kw(columns.take(running.rows[positions]), core.rules)
     await core.commit_round(_record(core, running, chosen, seq))
     writer, cells = CommandWriter(core, running), running.cells

@@ -65,9 +65,7 @@ def situation(core: Core, wanted: Wanted, fields: DispatchFields, *, own_slot: i
     direction = 1 if wanted.target_kw > 0 else -1
     sustained_s = settings.sustain_s if product.sustained_s is not None else wanted.duration_s
     tau_s = max(sustained_s, min(settings.lease_s, wanted.duration_s)) + MARGIN_S
-    vehicles = core.fleet.columns(
-        now, utc_s, settle_s=settings.settle_s, efficiency=core.rules.charge_efficiency, participation=core.standing.participation(n)
-    )
+    vehicles = core.vehicles()
     can = capability(vehicles, tau_s, core.rules, reduction_only=product.reduction_only)
     min_soc = settings.soc.fcr_min if wanted.signal is Signal.FCR else product.min_soc
     able = eligibility(vehicles, can, product, direction, tau_s, min_soc=min_soc)

@@ -1,6 +1,7 @@
 """Snapshots: immutable, numbered pictures, made when a reader asks, at most four a second; unchanged columns are shared."""
 
 import getpass
+import itertools
 import resource
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from v2g_console.allocation import ALLOCATORS
 from v2g_console.contract.snapshot import DispatchView, EngineInfo, FleetColumns, Snapshot
 from v2g_console.engine.alarms import Alarms
 from v2g_console.engine.core import Core
+from v2g_console.engine.dispatch import Running
 from v2g_console.engine.headroom import Headroom
 from v2g_console.engine.views import dispatch_view, fleet_states
 from v2g_console.version import program_version
@@ -18,6 +20,7 @@ from v2g_console.version import program_version
 Column = TypeVar("Column", bound=np.generic)
 SHORTEST_PAUSE_S = 0.25
 PAST_SHOWN = 30
+TRACES_SHOWN = 5
 
 
 class Snapshots:
@@ -31,6 +34,7 @@ class Snapshots:
         self._last: Snapshot | None = None
         self._made_at = -np.inf
         self._arrays: dict[str, NDArray[np.generic]] = {}
+        self._past: dict[str, tuple[tuple[object, ...], DispatchView]] = {}
         self._ids: tuple[str, ...] = ()
         self._layout_revision = -1
         self.ready = False
@@ -80,8 +84,15 @@ class Snapshots:
     def _dispatches(self) -> tuple[DispatchView, ...]:
         core = self._core
         active = sorted(core.running.values(), key=lambda one: -one.created_ms)
-        past = [one for one, _ in zip(core.past, range(PAST_SHOWN), strict=False)]
-        return (*(dispatch_view(core, one) for one in active), *(dispatch_view(core, one, with_trace=False) for one in past))
+        past = list(itertools.islice(core.past, PAST_SHOWN))
+        self._past = {one.dispatch_id: self._past_view(one, with_trace=place < TRACES_SHOWN) for place, one in enumerate(past)}
+        return (*(dispatch_view(core, one) for one in active), *(view for _, view in self._past.values()))
+
+    def _past_view(self, ended: Running, *, with_trace: bool) -> tuple[tuple[object, ...], DispatchView]:
+        """What a dispatch that is over looks like; made anew only when one of its owed releases is settled."""
+        key = (with_trace, *ended.release_counts)
+        known = self._past.get(ended.dispatch_id)
+        return known if known is not None and known[0] == key else (key, dispatch_view(self._core, ended, with_trace=with_trace))
 
     def _fleet(self) -> FleetColumns:
         fleet, n = self._core.fleet, len(self._core.fleet)

@@ -134,7 +134,7 @@ def fleet_page(core: Core, request: FleetRequest, summary: FleetSummary) -> Flee
     rows = sorted((int(row) for row in np.flatnonzero(chosen)), key=lambda row: fleet.ids[row])
     states = fleet_states(core)
     now, rules = core.clock.monotonic(), core.rules
-    columns = fleet.columns(now, core.clock.utc(), settle_s=core.settings.dispatch.settle_s, efficiency=rules.charge_efficiency)
+    columns = core.vehicles()
     can = capability(columns, SUSTAINED_S, rules)
     standing = core.standing
     participation = standing.participation(n)
@@ -169,7 +169,7 @@ def vehicle_view(core: Core, row: int) -> VehicleView:
     """All that is known of one vehicle."""
     fleet, now = core.fleet, core.clock.monotonic()
     rules, rows = core.rules, np.array([row])
-    one = fleet.columns(now, core.clock.utc(), settle_s=core.settings.dispatch.settle_s, efficiency=rules.charge_efficiency).take(rows)
+    one = core.vehicles().take(rows)
     can = capability(one, SUSTAINED_S, rules)
     owner = next((running for running in core.running.values() if running.slot == fleet.owner[row]), None)
     reason = Reason(int(fleet.reason[row]))

@@ -3,7 +3,7 @@
 from v2g_console.contract.link import LinkHealth, LinkState
 from v2g_console.contract.snapshot import FleetSummary
 from v2g_console.domain.states import CommandState, DispatchState
-from v2g_console.domain.units import grouped
+from v2g_console.domain.units import counted, grouped
 from v2g_console.engine.alarms import Alarms
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import Running
@@ -46,7 +46,7 @@ class Watch:
         cause = self._core.journal_error or ("" if journal.ok else journal.cause)
         self._alarms.set("journal_failing", "", bool(cause), f"journal: {cause[:120]}")
         owed = len(self._owed)
-        self._alarms.set("release_owed", "", owed > 0, f"{grouped(owed)} vehicles have not confirmed their release")
+        self._alarms.set("release_owed", "", owed > 0, f"{counted(owed, 'vehicle has', 'vehicles have')} not confirmed the release")
         self._dispatches()
 
     def _refused(self, link: LinkHealth) -> None:

@@ -75,7 +75,9 @@ def explain_silence(address: BrokerAddress) -> LinkEnd:
             LinkCause.TLS,
             f"{address.url} did not answer after the TLS handshake: check the client certificate (missing, expired, unknown CA)",
         )
-    return LinkEnd(LinkCause.TIMEOUT, f"{address.url} took the connection but did not answer: is it an MQTT broker without TLS?")
+    return LinkEnd(
+        LinkCause.TIMEOUT, f"{address.url} did not answer in time: can this machine reach it, and is it an MQTT broker without TLS?"
+    )
 
 
 def explain_handshake(address: BrokerAddress) -> LinkEnd:

@@ -12,6 +12,7 @@ from v2g_console.transport.publisher import Publisher
 from v2g_console.transport.refused import RefusedLog
 from v2g_console.transport.tls import WARN_BELOW_DAYS, TlsSetup, days_left
 
+_CONNECTED = (LinkState.UP, LinkState.SUSPECT)
 UNTUNED_RECEIVE_MAXIMUM = 20
 """mosquitto's default max_inflight_messages, which it announces"""
 
@@ -44,13 +45,14 @@ class LinkReading:
         self._since_ms = int(self.utc() * 1000)
 
     def change(self, state: LinkState) -> bool:
-        """Note the state; True if it is another than before."""
+        """Note the state; True if it is another than before. `since` counts from the last time the link came up or was lost."""
         if state is not LinkState.DOWN:
             self.next_attempt_at = None
         if state is self.state:
             return False
+        if (state in _CONNECTED) is not (self.state in _CONNECTED):
+            self._since_ms = int(self.utc() * 1000)
         self.state = state
-        self._since_ms = int(self.utc() * 1000)
         return True
 
     def opened(self, connection: DirectConnection, tls: TlsSetup | None, mqtt5: bool) -> None:
