@@ -3,11 +3,13 @@
 `main` is the entry point; exit codes are in `contract.exit_codes`.
 """
 
+import gc
 import sys
 
 
 def main() -> None:
     """The `v2g-console` command."""
+    gc.disable()  # nothing is thrown away while modules load; those that stay enable it again
     from v2g_console.cli.entry import exit_code
 
     sys.exit(exit_code(sys.argv[1:]))

@@ -3,36 +3,17 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from v2g_console.contract.link import LinkHealth, LinkState
 from v2g_console.contract.snapshot import DispatchView, EngineInfo, FleetSummary
-from v2g_console.domain.signal import Signal
 from v2g_console.domain.states import TERMINAL_DISPATCH_STATES, DispatchState
+from v2g_console.metrics.labels import OTHER, SIGNALS, Reading, signal_label
 
-OTHER: Final = "other"
 _MOST_CAUSES: Final = 32
 _CAUSE: Final = re.compile(r"[a-z][a-z_]{1,31}", re.ASCII)
-SIGNALS: Final[tuple[str, ...]] = tuple(Signal)
-OUTCOMES: Final[tuple[str, ...]] = tuple(sorted(TERMINAL_DISPATCH_STATES))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """One look at the engine: fleet and link in numbers, and the dispatches that are shown."""
-
-    engine: EngineInfo
-    fleet: FleetSummary
-    link: LinkHealth
-    dispatches: Sequence[DispatchView]
-
-
-def signal_label(signal: str) -> str:
-    """`signal` if it is one of the known ones, else `other`: whatever comes in, the set of labels stays closed."""
-    return signal if signal in SIGNALS else OTHER
 
 
 def gauge(name: str, text: str, value: float) -> Metric:

@@ -5,7 +5,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client.core import HistogramMetricFamily, Metric
 
 BOUNDS_S: Final[tuple[float, ...]] = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Upper edges of the buckets, from a vehicle on the LAN to one that answers after the last retry."""
@@ -16,10 +15,7 @@ _EDGES: Final = np.asarray(BOUNDS_S)
 class LatencyHistogram:
     """Counts per bucket and label. One thread adds, others may read: each addition replaces an immutable pair, so no lock is needed."""
 
-    def __init__(self, name: str, text: str, label: str, keys: Sequence[str]) -> None:
-        self._name = name
-        self._text = text
-        self._label = label
+    def __init__(self, keys: Sequence[str]) -> None:
         empty = np.zeros(len(BOUNDS_S) + 1, dtype=np.int64)
         self._counts: dict[str, tuple[NDArray[np.int64], float]] = dict.fromkeys(keys, (empty, 0.0))
 
@@ -34,11 +30,10 @@ class LatencyHistogram:
         added = np.bincount(np.searchsorted(_EDGES, values, side="left"), minlength=len(counts))
         self._counts[key] = (counts + added, total_s + float(values.sum()))
 
-    def family(self) -> Metric:
-        """The histogram as Prometheus wants it: cumulative counts."""
-        family = HistogramMetricFamily(self._name, self._text, labels=[self._label])
+    def cumulative(self) -> dict[str, tuple[list[tuple[str, float]], float]]:
+        """By series: cumulative counts with the upper edge of each bucket, and the sum in seconds; as Prometheus wants it."""
         edges = [*map(str, BOUNDS_S), "+Inf"]
-        for key, (counts, total_s) in list(self._counts.items()):
-            cumulative = [float(count) for count in np.cumsum(counts)]
-            family.add_metric([key], buckets=list(zip(edges, cumulative, strict=True)), sum_value=total_s)
-        return family
+        return {
+            key: (list(zip(edges, map(float, np.cumsum(counts)), strict=True)), total_s)
+            for key, (counts, total_s) in list(self._counts.items())
+        }

@@ -4,14 +4,16 @@ import errno
 import logging
 import socket
 import threading
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
-
-from prometheus_client.exposition import choose_encoder
+from typing import TYPE_CHECKING, Any, Final
 
 from v2g_console.metrics.registry import Metrics
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 _MOST_CONNECTIONS: Final = 8
 _READ_S: Final = 5.0
@@ -102,6 +104,13 @@ class _Http(ThreadingHTTPServer):
         _log.debug("a scrape broke off", exc_info=True)
 
 
+def _encoder(accept: str) -> tuple[Callable[["CollectorRegistry"], bytes], str]:
+    """How to write the metrics for this client; loads the client library, which a start-up should not wait for."""
+    from prometheus_client.exposition import choose_encoder
+
+    return choose_encoder(accept)
+
+
 class _Handler(BaseHTTPRequestHandler):
     """GET /metrics, and nothing else."""
 
@@ -118,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.partition("?")[0] != "/metrics":
             self.send_error(HTTPStatus.NOT_FOUND, explain="only /metrics is served here")
             return
-        encode, content_type = choose_encoder(self.headers.get("Accept") or "")
+        encode, content_type = _encoder(self.headers.get("Accept") or "")
         body = encode(self._metrics.registry)
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", content_type)

@@ -1,6 +1,7 @@
 """`run`: engine with a console, or alone; and the engine for one job."""
 
 import asyncio
+import gc
 import getpass
 import logging
 import os
@@ -92,6 +93,8 @@ def guarded(settings: Settings, options: RunOptions, *, demo: bool, commands: Co
     try:
         with ClientIdLock(settings.mqtt):
             services = Services(settings, read_only=settings.console.read_only, demo=demo)
+            gc.freeze()  # what is loaded by now stays: the collector need not look at it again
+            gc.enable()
             if options.no_ui or source is not None:
                 log_to_standard_error(settings)
                 return asyncio.run(_alone(services, settings, source))

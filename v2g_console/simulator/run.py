@@ -1,11 +1,13 @@
 """The simulator on a broker: connections, the wheel's clock, the ready line, a clean end."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -24,6 +26,7 @@ from v2g_console.transport.topics import Topics
 
 log = logging.getLogger(__name__)
 
+_SAME_TEXT_S = 30.0
 _STILL_TRYING_S: Final = 10.0
 _CONNECTING_AT_ONCE: Final = 50
 
@@ -126,10 +129,30 @@ async def simulate(
         await fleet.close()
 
 
+class OncePerHalfMinute(logging.Filter):
+    """Lets a text through once in 30 s: a broker that is gone is gone for every connection and at every attempt."""
+
+    def __init__(self, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._monotonic_s = monotonic_s
+        self._told_at_s: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for a text that was told lately."""
+        at_s, text = self._monotonic_s(), record.getMessage()
+        self._told_at_s = {told: when for told, when in self._told_at_s.items() if at_s - when < _SAME_TEXT_S}
+        return text not in self._told_at_s and self._told_at_s.setdefault(text, at_s) == at_s
+
+
 def run_simulator(options: SimulateOptions) -> int:
     """Run the fleet until SIGTERM or SIGINT (or the end of standard input, if asked); returns the exit code 0."""
+    gc.freeze()  # the command line switched it off while modules were loaded
+    gc.enable()
     # aiomqtt warns of many subscriptions under way at once, which is just how a fleet begins.
     logging.getLogger("mqtt").setLevel(logging.ERROR)
+    once = OncePerHalfMinute()
+    for name in (__name__, "v2g_console.transport.aiomqtt_link"):
+        logging.getLogger(name).addFilter(once)
     asyncio.run(_until_signal(options))
     return 0
 
