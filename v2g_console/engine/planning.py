@@ -1,12 +1,12 @@
 """Deciding: who gets how much. Reads the fleet, changes nothing."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from v2g_console.allocation import Allocation, AllocationError, InfeasibleError, Problem, allocate
-from v2g_console.allocation.strategy import StrategyEvent, lp_first
 from v2g_console.allocation.uncertainty import with_others
 from v2g_console.contract.replies import Refusal
 from v2g_console.contract.requests import DispatchFields
@@ -18,6 +18,9 @@ from v2g_console.engine.core import Core
 from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.situation import Situation, situation
 from v2g_console.engine.wanted import Wanted, check
+
+if TYPE_CHECKING:
+    from v2g_console.allocation.strategy import StrategyEvent
 
 SHORTFALL_KW = 1e-6
 USED_KW = 1e-6
@@ -32,7 +35,7 @@ class Decision:
     allocation: Allocation
     reason: NDArray[np.uint8]  # why a vehicle was left out or limited
     used: NDArray[np.bool_]
-    strategy: tuple[StrategyEvent, ...] = ()
+    strategy: "tuple[StrategyEvent, ...]" = ()
 
     @property
     def signal(self) -> Signal:
@@ -111,9 +114,11 @@ def decide(core: Core, fields: DispatchFields, *, own_slot: int | None = None) -
     return Decision(wanted, seen, allocation, reason, used, strategy)
 
 
-def _allocated(wanted: Wanted, problem: Problem) -> tuple[Wanted, Allocation, tuple[StrategyEvent, ...]]:
+def _allocated(wanted: Wanted, problem: Problem) -> "tuple[Wanted, Allocation, tuple[StrategyEvent, ...]]":
     if not wanted.lp_first:
         return wanted, allocate(wanted.allocator, problem), ()
+    from v2g_console.allocation.strategy import lp_first  # with its solver, which most engines never need
+
     found = lp_first(problem)
     return replace(wanted, allocator=found.allocator), found.allocation, found.events
 
