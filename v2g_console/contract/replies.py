@@ -47,6 +47,7 @@ class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
     down_kw: float
     score: float
     reason: str  # name of a Reason, "" if it got all it could
+    parts: dict[str, float] = {}  # of the score, by feature, weighted
 
 
 class PlanView(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +172,11 @@ class FleetRow(msgspec.Struct, frozen=True, kw_only=True):
     up_kw: float
     down_kw: float
     age_s: float | None
+    failures: int = 0  # in a row
+    hold_s: float = 0.0  # left alone for this long still
+    participation: float = 0.0  # 0..1, how much was asked of it lately
+    reversals: int = 0  # changes between charging and injecting while dispatched
+    throughput_kwh: float = 0.0  # through the plug while dispatched
 
 
 class FleetPage(msgspec.Struct, frozen=True, kw_only=True):

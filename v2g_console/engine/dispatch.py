@@ -209,6 +209,7 @@ class Running:
         self.commanded_kw = target_kw  # where the course is: what the vehicles were last asked for together
         self.course: Course | None = None  # None: the target has never changed
         self.reallocating = False  # a look for a gap is under way
+        self.follow_at = 0.0  # monotonic, earliest next step of the course
         self.moving = False  # a round of a moving target is being sent
         self.reallocate_at = 0.0  # monotonic, earliest next look for a gap
         self.moved: list[tuple[str, float]] = []  # (short id of the other dispatch, kW taken from it; negative: lost to it)

@@ -22,6 +22,7 @@ from v2g_console.engine.planning import SHORTFALL_KW, Decision, decide
 from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.release import release_all
 from v2g_console.engine.report import report, report_planned
+from v2g_console.engine.retarget import first_step
 from v2g_console.engine.rounds import send_round
 from v2g_console.engine.totals import freeze_totals, latencies_ms
 from v2g_console.journal.port import JournalError
@@ -47,8 +48,13 @@ def begin(core: Core, decision: Decision, fields: DispatchFields, origin: Origin
     return running
 
 
-def own(core: Core, running: Running, decision: Decision) -> None:
-    """Take the vehicles of a decision: owner, frozen baseline, columns; the end is fixed from here."""
+def own(core: Core, running: Running, whole: Decision) -> None:
+    """Take the vehicles of a decision: owner, frozen baseline, columns; the end is fixed from here.
+
+    Where a target is approached slowly only the first step's vehicles are taken now; the course takes the others.
+    """
+    decision, running.course = first_step(core, whole, running.request)
+    running.commanded_kw = decision.target_kw
     rows = decision.rows
     vehicles, allocation = decision.vehicles, decision.allocation
     hand_over(core, running, rows)

@@ -202,4 +202,5 @@ def _row(core: Core, decision: Decision, vehicles: VehicleColumns, row: int) -> 
         down_kw=float(np.nan_to_num(decision.capability.down_kw[row])),
         score=float(decision.allocation.score[row]),
         reason="" if reason is Reason.NONE else reason.name,
+        parts={name: round(float(column[row]), 4) for name, column in decision.allocation.parts.items()},
     )

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +11,7 @@ from v2g_console.allocation import AllocationError
 from v2g_console.allocation.shaping import Course
 from v2g_console.allocation.swing import Swing, swing
 from v2g_console.contract.replies import Refusal
+from v2g_console.contract.requests import DispatchFields
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import CommandState, DispatchState
 from v2g_console.engine.core import Core
@@ -22,6 +24,7 @@ from v2g_console.engine.rounds import send_round
 from v2g_console.engine.wanted import check
 from v2g_console.journal.port import JournalError
 
+STEP_S = 1.0  # a course under way is followed in steps of this length
 DEAD_BAND_KW = 1.0
 DEAD_BAND_SHARE = 0.005
 _REPEATABLE = (CommandState.TIMED_OUT, CommandState.FAILED, CommandState.DROPPED)
@@ -34,15 +37,29 @@ async def retarget(core: Core, running: Running, power_kw: float) -> None:
     """
     if not math.isfinite(power_kw):
         raise RefusalError(Refusal.INVALID, f"power_kw must be a number, got {power_kw:g}", "cancel ends a dispatch")
-    settings, now = core.settings.dispatch, core.clock.monotonic()
     if power_kw:
         power_kw = check(rest_of(core, running, power_kw), core.settings, core.clock.utc()).target_kw
     running.target_kw = power_kw
     if running.course is None:
-        ramp = settings.ramp_kw_per_s or math.inf
-        running.course = Course(running.commanded_kw, running.commanded_kw, now, settings.full_activation_s, ramp)
-    running.course = running.course.towards(power_kw, now)
+        running.course = course_of(core, running.commanded_kw, running.commanded_kw)
+    running.course = running.course.towards(power_kw, core.clock.monotonic())
     await follow(core, running)
+
+
+def course_of(core: Core, from_kw: float, to_kw: float) -> Course:
+    """The way to a target by the configured activation time and ramp, from now on."""
+    dispatch = core.settings.dispatch
+    return Course(from_kw, to_kw, core.clock.monotonic(), dispatch.full_activation_s, dispatch.ramp_kw_per_s or math.inf)
+
+
+def first_step(core: Core, decision: Decision, fields: DispatchFields) -> tuple[Decision, Course | None]:
+    """What a new dispatch sends at once, and its course: all of it unless the target is approached slowly, else the first second's part."""
+    course = course_of(core, 0.0, decision.target_kw)
+    now = core.clock.monotonic()
+    if course.arrives_s() <= now:
+        return decision, None
+    step_kw = course.at(now + STEP_S)
+    return decide(core, msgspec.structs.replace(fields, power_kw=step_kw)), course
 
 
 def course_due(core: Core, running: Running, now: float) -> bool:
@@ -52,6 +69,7 @@ def course_due(core: Core, running: Running, now: float) -> bool:
         and running.outcome is None
         and running.state in (DispatchState.AWAITING_ACKS, DispatchState.ACTIVE)
         and not running.moving
+        and now >= running.follow_at
         and core.link_up()
         and abs(running.course.at(now) - running.commanded_kw) > _dead_band_kw(running.course.to_kw)
     )
@@ -65,6 +83,7 @@ async def follow(core: Core, running: Running) -> None:
         return
     positions = _swing(core, running, wanted_kw)
     running.commanded_kw = wanted_kw
+    running.follow_at = core.clock.monotonic() + STEP_S
     running.reallocate_at = core.clock.monotonic() + 2 * core.settings.dispatch.response_s
     if len(positions):
         running.moving = True

@@ -112,3 +112,34 @@ async def test_retry_asks_the_silent_once_more_and_nobody_else() -> None:
         assert running.counts[CommandState.ACKED] == 3
         refused = await one.refused(ask.Retry(dispatch_id=running.dispatch_id))
         assert refused.reason is Refusal.WRONG_STATE
+
+
+@in_virtual_time
+async def test_a_target_is_approached_in_a_straight_line_within_its_activation_time() -> None:
+    fleet = cars(20)
+    async with bench(fleet, full_activation_s=40.0) as one:
+        running = await one.dispatch("MA", 80.0, 120.0)
+        seen = []
+        for _ in range(10):
+            await one.run_for(5.0)
+            seen.append(sum(car.power_kw(0) for car in fleet))
+        for number, kw in enumerate(seen[:8], start=1):
+            assert kw == pytest.approx(min(80.0, 2.0 * 5.0 * number), abs=4.0), seen
+        assert seen[-1] == pytest.approx(80.0, abs=1.0)
+        await one.accepted(ask.Update(dispatch_id=running.dispatch_id, power_kw=20.0))
+        await one.run_for(20.0)
+        assert sum(car.power_kw(0) for car in fleet) == pytest.approx(50.0, abs=4.0)
+
+
+@in_virtual_time
+async def test_a_ramp_bounds_the_change_per_second() -> None:
+    fleet = cars(20)
+    async with bench(fleet, ramp_kw_per_s=2.0) as one:
+        await one.dispatch("MA", 80.0, 120.0)
+        before = 0.0
+        for _ in range(45):
+            await one.run_for(1.0)
+            now = sum(car.power_kw(0) for car in fleet)
+            assert now - before <= 2.0 * 2 + 1.5
+            before = now
+        assert before == pytest.approx(80.0, abs=1.0)
