@@ -74,7 +74,10 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with EmbeddedBroker() as broker, tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"
-        config.write_text(f"mqtt:\n  broker: {broker.url}\nmetrics:\n  port: 0\njournal:\n  backend: memory\nsocket:\n  path: {folder}/engine.sock\n", "utf-8")
+        config.write_text(
+            f"mqtt:\n  broker: {broker.url}\nmetrics:\n  port: 0\njournal:\n  backend: memory\nsocket:\n  path: {folder}/engine.sock\n",
+            "utf-8",
+        )
         for name, limit_ms, measure in (
             ("--help", 250, help_s),
             ("headless engine.ready", 600, lambda: ready_s(config)),

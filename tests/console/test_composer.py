@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,15 +15,15 @@ from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import SteppedClock, running, text, until
 from v2g_console.console.app import ConsoleApp
-from v2g_console.console.composer_fields import FieldTexts, Known, check_fields
 from v2g_console.console.composer_flow import DWELL_S, Step
 from v2g_console.console.options import ConsoleExit
 from v2g_console.console.screens import composer as composer_module
 from v2g_console.console.screens.composer import ComposerScreen
+from v2g_console.console.widgets.toggle import Toggle
 from v2g_console.contract.replies import Accepted, PlanView, Refusal, Refused, Reply
 from v2g_console.contract.requests import Arm, Operate, Origin, Plan, Request
 
-KNOWN = Known(("paris-nord", "lyon-2", "lille-hub"), ("home", "depot"), ("equal", "smart"))
+ASKED: dict[str, Any] = {"signal": "FCR", "power_kw": 300.0, "duration_s": 60.0}
 PLAN = pictures.plan(Plan(signal="FCR", power_kw=300.0, duration_s=60.0))
 
 
@@ -70,56 +72,6 @@ async def armed(pilot: Pressing, composer: ComposerScreen, clock: SteppedClock) 
 
 def write(composer: ComposerScreen, field: str, value: str) -> None:
     composer.query_one(f"#composer-{field}", Input).value = value
-
-
-@pytest.mark.parametrize(
-    ("texts", "request_"),
-    [
-        (FieldTexts(), Plan(signal="FCR", power_kw=300.0, duration_s=60.0)),
-        (FieldTexts(signal="fcr", power="-1 500,5 kW", duration="1h30m"), Plan(signal="FCR", power_kw=-1500.5, duration_s=5400.0)),
-        (FieldTexts(signal="aFRR", power="-50"), Plan(signal="aFRR_DOWN", power_kw=-50.0, duration_s=60.0)),
-        (FieldTexts(signal="aFRR_DOWN", power="50"), Plan(signal="aFRR_DOWN", power_kw=-50.0, duration_s=60.0)),
-        (FieldTexts(sites="L*"), Plan(signal="FCR", power_kw=300.0, duration_s=60.0, sites=("lyon-2", "lille-hub"))),
-        (
-            FieldTexts(sites="paris-nord, lyon-2", segments="home", allocator="equal"),
-            Plan(signal="FCR", power_kw=300.0, duration_s=60.0, sites=("paris-nord", "lyon-2"), segments=("home",), allocator="equal"),
-        ),
-    ],
-)
-def test_right_fields_make_the_request_that_is_meant(texts: FieldTexts, request_: Plan) -> None:
-    assert check_fields(texts, KNOWN).request == request_
-
-
-@pytest.mark.parametrize(
-    ("texts", "field", "said"),
-    [
-        (FieldTexts(signal="FRC"), "signal", "expected one of FCR, aFRR_UP, aFRR_DOWN, MA, NEBEF, EcoWatt"),
-        (FieldTexts(signal=""), "signal", "expected one of FCR"),
-        (FieldTexts(power="much"), "power", "expected kW, for example 300 (up) or -300 (down)"),
-        (FieldTexts(power=""), "power", "expected kW"),
-        (FieldTexts(power="0"), "power", "expected kW other than 0"),
-        (FieldTexts(power="nan"), "power", "expected kW other than 0"),
-        (FieldTexts(power="1e999"), "power", "expected kW other than 0"),
-        (FieldTexts(signal="NEBEF", power="-10"), "power", "NEBEF takes a positive power"),
-        (FieldTexts(signal="aFRR_UP", power="-10"), "power", "aFRR_UP takes a positive power"),
-        (FieldTexts(duration="soon"), "duration", "expected a time such as 30s, 5m or 1h30m"),
-        (FieldTexts(duration="1.2.3"), "duration", "expected a time such as 30s"),
-        (FieldTexts(duration="0"), "duration", "expected a time above 0"),
-        (FieldTexts(sites="berlin"), "sites", "no site 'berlin': known are paris-nord, lyon-2, lille-hub"),
-        (FieldTexts(segments="x*"), "segments", "no segment 'x*': known are home, depot"),
-        (FieldTexts(allocator="clever"), "allocator", "expected equal or smart, or nothing"),
-    ],
-)
-def test_a_wrong_field_says_beside_it_what_is_expected(texts: FieldTexts, field: str, said: str) -> None:
-    checked = check_fields(texts, KNOWN)
-    word = getattr(checked, field)
-    assert checked.request is None and word.wrong and said in word.text
-
-
-def test_the_sign_is_told_in_words() -> None:
-    assert check_fields(FieldTexts(power="300"), KNOWN).power.text == "▲ up: inject more / draw less"
-    assert check_fields(FieldTexts(power="-300"), KNOWN).power.text == "▼ down: inject less / draw more"
-    assert check_fields(FieldTexts(signal="aFRR_DOWN", power="300"), KNOWN).power.text.startswith("▼ down")
 
 
 async def test_d_enter_f5_sends_the_dispatch_that_was_shown_and_selects_it() -> None:
@@ -423,11 +375,52 @@ async def test_shortfall_preemption_risk_and_warnings_are_in_the_preview() -> No
     )
     port.answers[Plan] = lambda _: Accepted(request="plan", result=bad)
     async with composing(port, (80, 40)) as (app, pilot, _composer, _clock):
-        await until(pilot, lambda: "60 kW   SITE_LIMIT 60 kW (its site is at its limit)" in text(app))
+        await until(pilot, lambda: "60 kW, by cause:" in text(app))
         shown = text(app)
-        assert "3 at risk" in shown and "#81c0: it loses 40 kW" in shown and "two sites have no telemetry" in shown
+        assert "SITE_LIMIT          -60 kW" in shown and "its site is at its limit" in shown
+        plan_at = next(n for n, row in enumerate(shown.splitlines()) if "Plan  60 vehicles" in row)
+        assert "takes 40 kW from #81c0" in shown.splitlines()[plan_at + 1]
+        assert "3 at risk" in shown and "two sites have no telemetry" in shown
         assert "SOC_BELOW_MIN      SoC below the rule of this product" in shown
         assert "80 kW on 16 vehicles" in shown
+
+
+async def test_what_is_taken_from_another_dispatch_stands_in_the_armed_plan_at_any_size() -> None:
+    port = FakePort()
+    taking = msgspec.structs.replace(PLAN, preempts=(("#81c0", 40.0),), shortfall_kw=60.0, allocated_kw=240.0)
+    port.answers[Plan] = port.answers[Arm] = lambda _: Accepted(request="plan", result=taking)
+    async with composing(port, (60, 14)) as (app, pilot, composer, clock):
+        await armed(pilot, composer, clock)
+        await until(pilot, lambda: "takes 40 kW from #81c0; 60 kW short of ▲ 300 kW" in text(app))
+
+
+async def test_the_switches_say_what_is_meant_and_go_into_the_plan() -> None:
+    port = FakePort()
+    async with composing(port) as (app, pilot, composer, _clock):
+        assert "preempt: no" in text(app) and "accept partial: as configured" in text(app)
+        composer.query_one("#composer-preempt", Toggle).focus()
+        await pilot.press("space", "tab", "up")
+        await until(pilot, lambda: "takes from lower ranks, a shortfall is refused" in text(app))
+        await until(pilot, lambda: port.asked(Plan)[-1] == Plan(**ASKED, preempt=True, accept_partial=False))
+        await pilot.press("up")
+        await until(pilot, lambda: port.asked(Plan)[-1] == Plan(**ASKED, preempt=True, accept_partial=True))
+        await until(pilot, lambda: composer.flow.current)
+        await pilot.press("enter")
+        await until(pilot, lambda: composer.flow.step is Step.ARMED)
+
+
+async def test_the_allocators_offered_are_those_of_the_engine() -> None:
+    known = ("equal", "smart", "merit", "lp", "segmented")
+    port = FakePort(replace(pictures.normal(), engine=pictures.engine(allocators=known)))
+    async with composing(port) as (app, pilot, composer, _clock):
+        assert "equal, smart, merit, lp, segmented" in text(app)
+        field = composer.query_one("#composer-allocator", Input)
+        field.focus()
+        seen = []
+        for _ in known:
+            await pilot.press("down")
+            seen.append(field.value)
+        assert tuple(seen) == known
 
 
 @pytest.mark.parametrize("size", [(200, 60), (120, 36), (80, 24), (60, 14), (40, 10)])

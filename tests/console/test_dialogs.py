@@ -9,6 +9,7 @@ from v2g_console.console.screens.choice import ChoiceDialog
 from v2g_console.console.screens.overview import OverviewScreen
 from v2g_console.contract.replies import Refusal, Refused
 from v2g_console.contract.requests import Cancel, Resume, Stop
+from v2g_console.domain.units import counted
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ async def test_stop_needs_another_key_than_its_own(no_dwell: None) -> None:
         await pilot.press("y")
         await until(pilot, lambda: bool(port.asked(Stop)))
         await until(pilot, lambda: bool(app.notices))
-        assert "463 vehicles go back to their baseline" in app.notices[-1]
+        assert "back to their baseline: 463 vehicles" in app.notices[-1]
 
 
 async def test_stop_is_not_taken_before_the_dialog_was_seen(endless_dwell: None) -> None:
@@ -135,7 +136,7 @@ async def test_resume_is_an_act_of_its_own(no_dwell: None) -> None:
     async with running(port) as (app, pilot):
         await pilot.press("f9")
         await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
-        assert "2 vehicles have not confirmed their release yet" in text(app)
+        assert "2 vehicles have not confirmed a release yet" in text(app)
         await pilot.press("y")
         await until(pilot, lambda: bool(port.asked(Resume)))
 
@@ -170,3 +171,17 @@ async def test_a_dialog_fits_a_tiny_terminal() -> None:
         await pilot.pause()
         for word in ("n Stay", "r Release", "k Keep"):
             assert word in text(app)
+
+
+async def test_nothing_that_was_said_hides_the_answers_of_a_dialog(no_dwell: None) -> None:
+    async with running(FakePort(), size=(80, 24)) as (app, pilot):
+        for number in range(4):
+            app.say(f"notice {number}, long enough to be as wide as it gets and to reach over the middle of the screen", "warning")
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.pause()
+        assert [answer for answer in ("n Stay", "r Release", "k Keep") if answer not in text(app)] == []
+
+
+def test_one_dispatch_is_not_called_dispatches() -> None:
+    assert [counted(number, "dispatch", "dispatches") for number in (0, 1, 1204)] == ["0 dispatches", "1 dispatch", "1 204 dispatches"]

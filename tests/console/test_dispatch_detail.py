@@ -8,12 +8,14 @@ import pytest
 from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import SteppedClock, refreshed, rows, running, text, until
-from v2g_console.console.dispatch_text import head_rows, waterfall_rows, why_rows
+from v2g_console.console.dispatch_text import head_rows, more_rows, why_rows
 from v2g_console.console.glyphs import ASCII, UNICODE
 from v2g_console.console.screens.dispatch_detail import DispatchDetailScreen
 from v2g_console.console.screens.vehicle_detail import VehicleDetailScreen
 from v2g_console.console.trace_plot import LABEL_CELLS, latency_rows, trace_rows
+from v2g_console.console.waterfall import waterfall_rows
 from v2g_console.console.widgets.command_table import CommandTable
+from v2g_console.contract.events import Strategy
 from v2g_console.contract.replies import Accepted, DispatchDetailView
 from v2g_console.contract.requests import DispatchDetail
 from v2g_console.contract.snapshot import AckProgress, DispatchView, TracePoint
@@ -65,11 +67,45 @@ def test_what_is_wrong_stays_in_the_head_when_it_gets_narrow(width: int) -> None
 
 def test_the_waterfall_falls_from_requested_to_allocated() -> None:
     view = changed(requested_kw=1000.0, allocated_kw=500.0, limits=(("SITE_LIMIT", 300.0), ("RAMP", 200.0)))
-    shown = [row.plain for row in waterfall_rows(view, 20, UNICODE)]
-    assert shown[1].startswith("requested         1 000 kW " + "█" * 20)
-    assert shown[2].startswith("SITE_LIMIT         -300 kW " + " " * 14 + "░" * 6) and "its site is at its limit" in shown[2]
-    assert shown[3].startswith("RAMP               -200 kW " + " " * 10 + "░" * 4)
-    assert shown[4].startswith("allocated           500 kW " + "█" * 10 + " ")
+    shown = [row.plain for row in waterfall_rows(view.requested_kw, view.allocated_kw, view.limits, 20, UNICODE)]
+    assert shown[0].startswith("requested         1 000 kW " + "█" * 20)
+    assert shown[1].startswith("SITE_LIMIT         -300 kW " + " " * 14 + "░" * 6) and "its site is at its limit" in shown[1]
+    assert shown[2].startswith("RAMP               -200 kW " + " " * 10 + "░" * 4)
+    assert shown[3].startswith("allocated           500 kW " + "█" * 10 + " ")
+
+
+def test_the_waterfall_ends_at_what_was_allocated_whatever_the_causes_add_up_to() -> None:
+    more = [row.plain for row in waterfall_rows(-100.0, -60.0, (("SITE_LIMIT", 250.0), ("MIN_POWER", 3.0)), 20, UNICODE)]
+    assert more[1].startswith("SITE_LIMIT          -40 kW") and "its site is at its limit (250 kW held back)" in more[1]
+    assert more[2].startswith("MIN_POWER             0 kW") and "░" not in more[2] and "(3 kW held back)" in more[2]
+    less = [row.plain for row in waterfall_rows(100.0, 60.0, (("SITE_LIMIT", 30.0),), 20, UNICODE)]
+    assert [row.split()[0] for row in less] == ["requested", "SITE_LIMIT", "since", "allocated"] and "-10 kW" in less[2]
+    assert len(waterfall_rows(100.0, 104.0, (), 20, UNICODE)) == 2
+
+
+def test_what_moved_between_dispatches_is_told_on_both_and_summed() -> None:
+    winner = changed(moved=(("#7f3a", 20.0), ("#7f3a", 2.0)), requested_kw=-30.0)
+    loser = changed(moved=(("#81c0", -22.0), ("#aaaa", 5.5)))
+    assert [row.plain for row in more_rows(winner, "", 118)] == ["took 22 kW from #7f3a"]
+    assert [row.plain for row in more_rows(loser, "", 118)] == ["lost 22 kW to #81c0  took 5.5 kW from #aaaa"]
+    assert more_rows(VIEW, "", 118) == []
+
+
+def test_tracking_shows_its_three_parts_where_there_is_room() -> None:
+    view = changed(tracking=0.97, tracking_correlation=0.99, tracking_delay=1.0, tracking_precision=0.92)
+    assert more_rows(view, "", 118)[0].plain == "tracking 0.97  (correlation 0.99, delay 1.00, precision 0.92)"
+    assert more_rows(view, "", 40)[0].plain == "tracking 0.97"
+
+
+async def test_the_newest_word_of_the_engine_on_its_strategy_stands_under_the_head() -> None:
+    port = FakePort()
+    for number, dispatch_id in enumerate((pictures.DISPATCH_ID, pictures.DISPATCH_ID, pictures.SECOND_ID)):
+        text_ = f"{number} kW over 3 vehicles (balanced): met"
+        port.event_log.append(Strategy(ts="2025-12-02T14:02:07.123Z", dispatch_id=dispatch_id, kind="lp_failure", text=text_))
+    async with running(port) as (app, pilot):
+        await app.push_screen(DispatchDetailScreen(app.model, app.glyphs, pictures.DISPATCH_ID))
+        await until(pilot, lambda: "lp failure at 14:02:07Z: 1 kW over 3 vehicles (balanced): met" in text(app))
+        assert "0 kW over 3" not in text(app) and "2 kW over 3" not in text(app)
 
 
 def test_little_room_keeps_limits_and_counts_in_a_line_each() -> None:
@@ -213,3 +249,8 @@ async def test_hostile_words_of_vehicles_are_made_visible(hostile: str) -> None:
         await app.push_screen(DispatchDetailScreen(app.model, app.glyphs, view.dispatch_id))
         await until(pilot, lambda: "Vehicles  1, worst first" in text(app))
         assert all(char == "\n" or char.isprintable() for char in text(app))
+
+
+def test_a_dispatch_that_is_over_does_not_promise_a_curve() -> None:
+    assert "no power recorded yet" in trace_rows((), 60, 10, UNICODE)[1].plain
+    assert "not kept after the end" in trace_rows((), 60, 10, UNICODE, over=True)[1].plain

@@ -12,7 +12,11 @@ from tests.console import pictures
 from v2g_console.console.fleet_filter import LONGEST_FILTER_CHARS, IdTable, parse_filter
 from v2g_console.contract.snapshot import FLEET_STATE_NAMES, FleetColumns
 
-FLEET = replace(pictures.fleet(300), soc=np.where(np.arange(300) % 17 == 0, np.nan, pictures.fleet(300).soc).astype(np.float32))
+FLEET = replace(
+    pictures.fleet(300),
+    soc=np.where(np.arange(300) % 17 == 0, np.nan, pictures.fleet(300).soc).astype(np.float32),
+    on_hold=np.arange(300) % 7 == 0,
+)
 
 
 def passing(text: str, columns: FleetColumns = FLEET) -> set[str]:
@@ -57,6 +61,7 @@ ALL = range(300)
         ("state=silent", [row for row in ALL if state(row) == "silent"]),
         ("!state:idle site:lyon-2 soc>0.5", [r for r in ALL if state(r) != "idle" and site(r) == "lyon-2" and float(FLEET.soc[r]) > 0.5]),
         ("is:v2g", [row for row in ALL if FLEET.is_v2g[row]]),
+        ("is:held", [row for row in ALL if row % 7 == 0]),
         ("is:owned", [row for row in ALL if FLEET.owner[row] >= 0]),
         ("quality:lost", [row for row in ALL if int(FLEET.quality[row]) == 2]),
         ("reason:soc_floor", [row for row in ALL if int(FLEET.reason[row]) == 6]),
@@ -131,3 +136,7 @@ def test_a_code_beyond_its_table_matches_nothing() -> None:
 
 def test_an_over_long_id_does_not_widen_the_table_of_all() -> None:
     assert IdTable().lowered(("a" * 10_000, "B")).itemsize <= 64 * 4
+
+
+def test_nobody_is_held_where_the_engine_does_not_tell() -> None:
+    assert passing("is:held", replace(FLEET, on_hold=None)) == set()

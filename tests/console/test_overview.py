@@ -1,6 +1,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,11 +11,14 @@ from textual.widget import Widget
 
 from tests.console import pictures
 from tests.console.fake_port import FakePort
-from tests.console.harness import refreshed, rows, running, text, until
+from tests.console.harness import ORIGIN, refreshed, rows, running, text, until
 from v2g_console.console.app import ConsoleApp
+from v2g_console.console.glyphs import UNICODE
+from v2g_console.console.model import ConsoleModel
 from v2g_console.console.screens.dispatch_detail import DispatchDetailScreen
 from v2g_console.console.screens.help import HelpScreen
 from v2g_console.console.screens.overview import OverviewScreen
+from v2g_console.console.widgets.dispatches_pane import DispatchesPane
 from v2g_console.console.widgets.link_pane import LinkPane
 from v2g_console.contract.link import LinkState
 from v2g_console.contract.requests import AckAlarm
@@ -286,3 +290,24 @@ async def test_the_overview_is_the_screen_that_starts() -> None:
     async with running(FakePort(replace(pictures.normal(), link=pictures.link_up(state=LinkState.SUSPECT)))) as (app, _):
         assert isinstance(app.screen, OverviewScreen)
         assert "link ◌ suspect" in text(app)
+
+
+MOVED: dict[str, Any] = {"moved": (("#81c0", -22.0),), "tracking": 0.97}
+
+
+async def test_what_was_lost_to_another_dispatch_and_the_tracking_have_a_line_of_their_own() -> None:
+    views = (pictures.first_dispatch(**MOVED), pictures.second_dispatch(moved=(("#7f3a", 22.0),)))
+    async with running(FakePort(replace(pictures.normal(), dispatches=views))) as (app, _):
+        assert "lost 22 kW to #81c0  tracking 0.97" in text(app) and "took 22 kW from #7f3a" in text(app)
+
+
+@pytest.mark.parametrize("height", range(1, 12))
+def test_lines_about_moves_never_push_a_running_dispatch_out(height: int) -> None:
+    views = tuple(pictures.first_dispatch(dispatch_id=f"{n}" * 32, short_id=f"#{n}", **MOVED) for n in range(3))
+    picture = replace(pictures.normal(), dispatches=(*views, pictures.past_dispatch(8)))
+    model = ConsoleModel(FakePort(picture), ORIGIN)
+    model.snapshot = picture
+    shown = [row.plain for row in DispatchesPane(model, UNICODE).draw(picture, 70, height)]
+    assert len(shown) <= max(2, height)
+    assert sum(f"#{n} " in row for n in range(3) for row in shown) >= min(3, height - 1)
+    assert sum("lost 22 kW" in row for row in shown) == (1 if height == 5 else max(0, min(3, height - 6)))

@@ -46,6 +46,12 @@ def changed(**changes: object) -> VehicleView:
         (changed(protocol=1), "no lease"),
         (changed(consent=False), "no: is not discharged"),
         (changed(charging=None), "state             "),
+        (changed(failures=3, hold_s=41.2), "3 in a row"),
+        (changed(failures=3, hold_s=41.2), "on hold           00:42 left  then a probe; T trusts it"),
+        (changed(failures=3), "3 in a row  its next command is a probe"),
+        (VEHICLE, "none in a row"),
+        (changed(participation=0.0834), "participation     8.3%"),
+        (changed(reversals=4, throughput_kwh=12.34), "4 reversals, 12.3 kWh while dispatched"),
     ],
 )
 def test_each_fact_is_in_words(vehicle: VehicleView, said: str) -> None:
@@ -86,6 +92,21 @@ async def test_it_asks_once_a_second_and_ages_between_answers() -> None:
         clock.now_s += 0.6
         app.show_model()
         await until(pilot, lambda: len(port.asked(Fleet)) == 2 and "3.0 s ago" in text(app))
+
+
+async def test_the_pause_of_a_vehicle_is_counted_down_between_answers() -> None:
+    clock, port = SteppedClock(), FakePort()
+    port.answers[Fleet] = lambda _: Accepted(request="fleet", result=changed(failures=2, hold_s=60.0))
+    async with running(port) as (app, pilot):
+        await app.push_screen(VehicleDetailScreen(app.model, app.glyphs, "veh000001", clock))
+        await until(pilot, lambda: "01:00 left" in text(app))
+        port.gone = "socket closed"
+        clock.now_s += 20.0
+        app.show_model()
+        await until(pilot, lambda: "00:40 left" in text(app))
+        clock.now_s += 41.0
+        app.show_model()
+        await until(pilot, lambda: "its next command is a probe" in text(app))
 
 
 async def test_what_is_known_stays_with_its_age_when_the_engine_goes_silent() -> None:

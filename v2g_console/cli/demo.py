@@ -19,6 +19,13 @@ from v2g_console.cli.parameters import COUNT, MILLISECONDS, SHARE, screen_option
 @click.option("--reject-rate", type=SHARE, default=0.0, help="Share of vehicles that refuse.")
 @click.option("--limit-rate", type=SHARE, default=0.0, help="Share of vehicles that do less than asked.")
 @click.option("--latency", "latency_ms", type=MILLISECONDS, default=80.0, show_default=True, help="Mean time to an acknowledgement.")
+@click.option(
+    "--reallocation",
+    type=click.Choice(["none", "balanced", "probabilistic"]),
+    default="none",
+    show_default=True,
+    help="Who takes over what refusing and silent vehicles leave; none keeps their counts as they are. Outside the demo: balanced.",
+)
 @click.option("--broker", metavar="URL", help="Use this broker instead of an embedded one.")
 @screen_options
 def command(**fields: Any) -> int:

@@ -11,7 +11,13 @@ from v2g_console.cli.parameters import KILOWATTS, Duration, config_option, json_
 @click.option("--signal", required=True, metavar="NAME", help="FCR, aFRR_UP, aFRR_DOWN, MA, NEBEF or EcoWatt.")
 @click.option("--power-kw", type=KILOWATTS, required=True, help="Regulation for all vehicles together; positive is up.")
 @click.option("--duration", "duration_s", type=Duration(), required=True, help="How long: 90s, 5m, 1h30m.")
-@click.option("--allocator", type=click.Choice(["equal", "smart"]), help="Who gets how much. Default: as configured.")
+@click.option(
+    "--allocator", type=click.Choice(["equal", "smart", "merit", "lp", "segmented"]), help="Who gets how much. Default: as configured."
+)
+@click.option("--preempt", is_flag=True, help="What free vehicles can't give is taken from dispatches of lower rank.")
+@click.option(
+    "--accept-partial/--strict", default=None, help="Send a plan that can't meet the whole power, or refuse it. Default: as configured."
+)
 @click.option("--dry-run", is_flag=True, help="Show the plan, send nothing.")
 @click.option("--wait", is_flag=True, help="Follow it to its end; the exit code tells the outcome.")
 @click.option("--standalone", is_flag=True, help="Start an engine for this one job.")
@@ -24,6 +30,8 @@ def command(
     power_kw: float,
     duration_s: float,
     allocator: str | None,
+    preempt: bool,
+    accept_partial: bool | None,
     dry_run: bool,
     wait: bool,
     standalone: bool,
@@ -44,7 +52,15 @@ def command(
         parse_signal(signal, power_kw)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    request = Dispatch(signal=signal, power_kw=power_kw, duration_s=duration_s, allocator=allocator, dry_run=dry_run)
+    request = Dispatch(
+        signal=signal,
+        power_kw=power_kw,
+        duration_s=duration_s,
+        allocator=allocator,
+        preempt=preempt,
+        accept_partial=accept_partial,
+        dry_run=dry_run,
+    )
     if standalone:
         from v2g_console.config.load import load
         from v2g_console.runtime.run import run_standalone

@@ -40,7 +40,7 @@ def plan_lines(plan: PlanView) -> list[str]:
                 if plan.without_lease_vehicles
                 else "",
             ),
-            *(("preempts", f"{short_id} loses {number(kw)} kW") for short_id, kw in plan.preempts),
+            *(("preempts", f"takes {number(abs(kw))} kW from {short_id}") for short_id, kw in plan.preempts),
             *(("warning", text) for text in plan.warnings),
         ]
     )

@@ -59,6 +59,12 @@ def vehicle_lines(view: VehicleView) -> list[str]:
             ("dispatch", f"{view.owner}{', release owed' if view.owed else ''}" if view.owner or view.owed else ""),
             ("reason", ": ".join(filter(None, [view.reason, view.reason_text]))),
             ("counts", f"{view.commands} commands, {view.acks} acks, {view.rejects} refusals, {view.timeouts} timeouts"),
+            ("trust", _trust(view)),
+            (
+                "use",
+                f"participation {number(view.participation * 100, 1)} %, {counted(view.reversals, 'reversal')},"
+                f" {number(view.throughput_kwh, 1)} kWh while dispatched",
+            ),
         ]
     )
     if not view.recent:
@@ -79,6 +85,13 @@ def _traits(view: VehicleView) -> str:
             *(["priority"] if view.priority else []),
         ]
     )
+
+
+def _trust(view: VehicleView) -> str:
+    if not view.failures:
+        return "no failures"
+    hold = f"on hold for {ago(view.hold_s)} more" if view.hold_s > 0 else "its next command is a probe"
+    return f"{counted(view.failures, 'failure')} in a row, {hold}; `fleet reset {view.vehicle_id}` forgets them"
 
 
 def _moment(utc_ms: int) -> str:

@@ -14,6 +14,7 @@ _MODULES: Final = {
     "demo": "demo",
     "simulate": "simulate",
     "dispatch": "dispatch",
+    "update": "update",
     "stop": "stop",
     "resume": "resume",
     "status": "status",

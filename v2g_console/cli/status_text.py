@@ -70,6 +70,7 @@ def _fleet(fleet: FleetSummary) -> str:
         f"{number(fleet.stale)} stale",
         f"{number(fleet.lost)} lost",
         f"{number(fleet.owed)} owed a release",
+        *([f"{number(fleet.on_hold)} on hold after failures"] if fleet.on_hold else []),
         f"median SoC {percent(fleet.soc_median)}",
     )
     return f"{counted(fleet.vehicles, 'vehicle')}: {', '.join(parts)}"

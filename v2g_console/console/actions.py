@@ -128,6 +128,20 @@ def _may_cancel(model: ConsoleModel) -> str | None:
     return None
 
 
+def _may_update(model: ConsoleModel) -> str | None:
+    refusal = _may_compose(model)
+    view = model.selected_dispatch()
+    if refusal is not None or view is None:
+        return refusal or "no dispatch to update: press d for a new one"
+    if view.state not in {DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE}:
+        return f"{view.short_id} is {state_text(view)}: only a running dispatch has a target to change"
+    return None
+
+
+def _may_reset_trust(model: ConsoleModel) -> str | None:
+    return _writes(model) or _has_vehicle(model)
+
+
 def state_text(view: DispatchView) -> str:
     """A dispatch's state in words."""
     return view.state.value.replace("_", " ")
@@ -165,9 +179,31 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action("dispatch.resume", "Resume after STOP (restarts nothing)", ("f9",), G, "resume", "", 1, Danger.ACTS, guard=_may_resume),
     Action("dispatch.retry", "Retry the unacknowledged", ("r",), G, "retry_dispatch", "Retry", 20, Danger.ACTS, guard=_may_retry),
+    Action(
+        "dispatch.update",
+        "Update the target of the selected dispatch",
+        ("u",),
+        G,
+        "update_dispatch",
+        "Update",
+        22,
+        Danger.ACTS,
+        guard=_may_update,
+    ),
     Action("dispatch.cancel", "Cancel the selected dispatch", ("c",), G, "cancel_dispatch", "Cancel", 21, Danger.STOPS, guard=_may_cancel),
     Action("alarm.ack", "Acknowledge the alarm in the banner", ("a",), G, "ack_alarm", guard=_may_acknowledge),
     Action("vehicle.open", "Open the selected vehicle", (), G, "open_vehicle", guard=_has_vehicle, in_palette=False),
+    Action(
+        "vehicle.trust",
+        "Trust the selected vehicle again: forget its failures",
+        ("T",),
+        G,
+        "reset_trust",
+        "",
+        62,
+        Danger.ACTS,
+        guard=_may_reset_trust,
+    ),
     Action("view.theme", "Next theme", ("t",), G, "next_theme", "", 60),
     Action("view.palette", "Command palette", ("ctrl+p",), G, "palette", "", 61, in_palette=False),
     Action("view.help", "Help: the keys of this screen", ("question_mark", "f1"), G, "help", "Help", 5),

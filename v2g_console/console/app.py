@@ -15,13 +15,15 @@ from textual.screen import Screen
 from v2g_console.console.actions import ACTIONS, Action, Scope, action_of, actions_of, key_text
 from v2g_console.console.farewell import farewell
 from v2g_console.console.glyphs import glyphs_for
-from v2g_console.console.model import ConsoleModel, ShowsSnapshot
-from v2g_console.console.operating import OperatingApp
+from v2g_console.console.model import SHOWN_PRIORITY, ConsoleModel, ShowsSnapshot
+from v2g_console.console.operating import OperatingApp, Severity
 from v2g_console.console.options import ConsoleExit, ConsoleOptions
 from v2g_console.console.palette import ActionProvider
+from v2g_console.console.patient_terminal import write_patiently
 from v2g_console.console.screens.base import ConsoleScreen, bindings_of
 from v2g_console.console.screens.overview import OverviewScreen
 from v2g_console.console.terminal import wants_no_color
+from v2g_console.console.textual_private import forget_stop_signals
 from v2g_console.console.themes import BUILT_IN, load_themes, variables
 from v2g_console.contract.events import AlarmRaised, DispatchCompleted, DispatchFailed, Event
 from v2g_console.contract.port import EnginePort
@@ -46,6 +48,7 @@ class ConsoleApp(OperatingApp):
     BINDINGS: ClassVar[list[BindingType]] = bindings_of(actions_of(Scope.GLOBAL))
     CSS = """
     ConsoleScreen { background: $background; color: $foreground; scrollbar-size-vertical: 1; }
+    ChoiceDialog Toast { display: none; }
     Toast { background: $panel; color: $foreground; padding: 0 1; max-width: 90%; }
     .-ascii Pane, .-ascii FleetPane, .-ascii ChoiceDialog > Vertical { border: ascii $line; }
     .-ascii Pane:focus, .-ascii FleetPane:focus-within { border: ascii $focus; }
@@ -123,13 +126,22 @@ class ConsoleApp(OperatingApp):
             match event:
                 case AlarmRaised():
                     self._ring()
-                    self.say(f"ALARM {event.text}: {event.response}", "error" if event.priority == 1 else "warning")
+                    self._tell_alarm(event)
                 case DispatchCompleted():
                     self.say(f"{event.signal} completed: {event.acked + event.limited} of {event.vehicles} vehicles acknowledged")
                 case DispatchFailed():
                     self.say(f"{event.signal} failed: {event.reason}", "error")
                 case _:
                     continue
+
+    def _tell_alarm(self, alarm: AlarmRaised) -> None:
+        """The banner shows it until it is answered, so a toast, which hides what is under it, is for alarms without a banner."""
+        told = f"ALARM {alarm.text}: {alarm.response}"
+        severity: Severity = "error" if alarm.priority == 1 else "warning"
+        if alarm.priority <= SHOWN_PRIORITY:
+            self.note(told, severity)
+        else:
+            self.say(told, severity)
 
     def _ring(self) -> None:
         now_s = self._monotonic_s()
@@ -251,6 +263,8 @@ class EndSwitch:
     def press(self) -> None:
         """End the console with `ConsoleExit.ENDED`; may be called from anywhere, any number of times."""
         self._pressed = True
+        if self._app is not None:
+            self._app.end_with_terminal()
         if self._app is not None and self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._app.exit, ConsoleExit.ENDED)
 
@@ -264,9 +278,12 @@ def run_console(port: EnginePort, origin: Origin, options: ConsoleOptions, switc
     if switch is not None:
         armed = switch
         app.when_running = lambda: armed.arm(app)
-    chosen = app.run()
+    try:
+        chosen = app.run()
+    finally:
+        forget_stop_signals()
     if app.crash_report:
         raise ConsoleCrashError(app.crash_report)
-    for row in farewell(options, app.model.snapshot):
-        sys.stdout.write(f"{row}\n")
+    if app.terminal_usable:
+        write_patiently(sys.stdout, "".join(f"{row}\n" for row in farewell(options, app.model.snapshot)))
     return ConsoleExit.ENDED if chosen is None else chosen

@@ -12,6 +12,9 @@ from v2g_console.domain.units import duration_text, parse_duration_s
 
 UP_WORDS: Final = "up: inject more / draw less"
 DOWN_WORDS: Final = "down: inject less / draw more"
+AS_CONFIGURED: Final = "as configured"
+PREEMPT_WORDS: Final = ("no", "yes")
+PARTIAL_WORDS: Final = (AS_CONFIGURED, "yes", "no")
 _NAMES_SHOWN: Final = 6
 
 
@@ -25,6 +28,8 @@ class FieldTexts:
     sites: str = ""
     segments: str = ""
     allocator: str = ""
+    preempt: str = "no"
+    partial: str = AS_CONFIGURED
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,7 @@ class Checked:
     sites: Word
     segments: Word
     allocator: Word
+    options: Word
 
 
 def check_fields(texts: FieldTexts, known: Known) -> Checked:
@@ -67,10 +73,19 @@ def check_fields(texts: FieldTexts, known: Known) -> Checked:
     allocator, allocator_word = _allocator(texts.allocator, known.allocators)
     if not power.wrong and direction.text:
         power = direction
-    words = (signal_word, power, duration, sites_word, segments_word, allocator_word)
+    words = (signal_word, power, duration, sites_word, segments_word, allocator_word, _options(texts))
     request = None
     if signal is not None and signed_kw is not None and duration_s is not None and not any(word.wrong for word in words):
-        request = Plan(signal=signal.value, power_kw=signed_kw, duration_s=duration_s, allocator=allocator, sites=sites, segments=segments)
+        request = Plan(
+            signal=signal.value,
+            power_kw=signed_kw,
+            duration_s=duration_s,
+            allocator=allocator,
+            sites=sites,
+            segments=segments,
+            preempt=texts.preempt == "yes",
+            accept_partial=None if texts.partial == AS_CONFIGURED else texts.partial == "yes",
+        )
     return Checked(request, *words)
 
 
@@ -85,13 +100,21 @@ def typed_power_matches(typed: str, requested_kw: float) -> bool:
     return power_kw is not None and math.isclose(abs(power_kw), abs(requested_kw), rel_tol=0.0, abs_tol=0.05)
 
 
-def _power(text: str) -> tuple[float | None, Word]:
+def read_power(text: str) -> float | None:
+    """The kW that a person wrote: `1 500,5`, `-300 kW`; None if that is no finite number."""
     written = re.sub(r"[\s_]|kw$", "", text.strip().lower()).replace(",", ".").replace("−", "-")
     try:
         power_kw = float(written)
     except ValueError:
+        return None
+    return power_kw if math.isfinite(power_kw) else None
+
+
+def _power(text: str) -> tuple[float | None, Word]:
+    power_kw = read_power(text)
+    if power_kw is None:
         return None, Word("expected kW, for example 300 (up) or -300 (down)", wrong=True)
-    if not math.isfinite(power_kw) or power_kw == 0.0:
+    if power_kw == 0.0:
         return None, Word("expected kW other than 0, for example 300 (up) or -300 (down)", wrong=True)
     return power_kw, Word("")
 
@@ -155,6 +178,13 @@ def _allocator(text: str, known: tuple[str, ...]) -> tuple[str | None, Word]:
     if known and name not in known:
         return None, Word(f"expected {' or '.join(known)}, or nothing", wrong=True)
     return name, Word("")
+
+
+def _options(texts: FieldTexts) -> Word:
+    said = ["takes from lower ranks"] if texts.preempt == "yes" else []
+    if texts.partial != AS_CONFIGURED:
+        said.append("a shortfall is sent" if texts.partial == "yes" else "a shortfall is refused")
+    return Word(", ".join(said))
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from v2g_console.console.composer_fields import direction_words
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.reason_text import by_count, explanation
 from v2g_console.console.safe_text import Part, line
+from v2g_console.console.waterfall import bar_cells, waterfall_rows
 from v2g_console.console.widgets.text_pane import beside, field, title
 from v2g_console.contract.replies import PlanView
 from v2g_console.domain.units import duration_text, grouped, regulation_text
@@ -19,11 +20,12 @@ _REASON_CELLS: Final = 19
 
 def preview_rows(plan: PlanView, width_cells: int, height_lines: int, glyphs: Glyphs) -> list[Content]:
     """The whole preview; in two columns where one would be too long and there is room for two."""
-    left = [*_effect(plan, glyphs), *_warnings(plan, glyphs)]
+    left = [*_effect(plan, width_cells, glyphs), *_warnings(plan, glyphs)]
     below = [*left, line(), *left_out_rows(plan.left_out, width_cells)]
     if len(below) <= height_lines or width_cells < TWO_COLUMNS_FROM_CELLS:
         return below
     left_cells = width_cells * 3 // 5
+    left = [*_effect(plan, left_cells, glyphs), *_warnings(plan, glyphs)]
     return beside(left, left_out_rows(plan.left_out, width_cells - left_cells), left_cells)
 
 
@@ -60,11 +62,18 @@ def sent_rows(plan: PlanView, sites: tuple[str, ...], segments: tuple[str, ...],
         line((f"{plan.signal}  {signed_kw(plan.allocated_kw, glyphs)}", "bold"), f"   {direction_words(plan.requested_kw)}"),
         line((f"to {grouped(plan.vehicles)} vehicles for {duration_text(plan.duration_s)}", "bold"), f"   {where}{who}"),
     ]
-    if short:
-        rows.append(line((f"{grouped(abs(short))} kW short of {signed_kw(plan.requested_kw, glyphs)}", "bold $warning")))
+    taken = takes_words(plan)
+    if short or taken:
+        missing = f"{grouped(abs(short))} kW short of {signed_kw(plan.requested_kw, glyphs)}" if short else ""
+        rows.append(line(("; ".join(filter(None, (taken, missing))), "bold $warning")))
     elif plan.note:
         rows.append(line((plan.note, "$muted")))
     return rows
+
+
+def takes_words(plan: PlanView) -> str:
+    """`takes 22 kW from #7f3a, 5 kW from #81c0`; "" if it takes from nobody."""
+    return f"takes {', '.join(f'{grouped(abs(kw))} kW from {name}' for name, kw in plan.preempts)}" if plan.preempts else ""
 
 
 def changes(before: PlanView, after: PlanView, glyphs: Glyphs) -> list[str]:
@@ -81,35 +90,42 @@ def changes(before: PlanView, after: PlanView, glyphs: Glyphs) -> list[str]:
             found.append(f"{name} {grouped(abs(old), 1)} -> {grouped(abs(new), 1)} kW")
     if before.departures_at_risk != after.departures_at_risk:
         found.append(f"departures at risk {before.departures_at_risk} -> {after.departures_at_risk}")
+    if takes_words(before) != takes_words(after):
+        found.append(takes_words(after) or "takes from no other dispatch any more")
     for name in sorted(before.left_out.keys() | after.left_out.keys()):
         if before.left_out.get(name, 0) != after.left_out.get(name, 0):
             found.append(f"{name} {before.left_out.get(name, 0)} -> {after.left_out.get(name, 0)}")
     return [glyphs.draw(text) for text in found] or ["the share of single vehicles"]
 
 
-def _effect(plan: PlanView, glyphs: Glyphs) -> list[Content]:
+def _effect(plan: PlanView, width_cells: int, glyphs: Glyphs) -> list[Content]:
     rows = [
         line(
             ("Plan", "bold"),
             f"  {grouped(plan.vehicles)} vehicles of {grouped(plan.eligible)} that can, {grouped(plan.considered)} looked at",
         ),
-        field("allocated", *_allocated(plan, glyphs)),
-        field("shortfall", *_shortfall(plan)),
+    ]
+    if plan.preempts:
+        rows.append(line((f"{glyphs.warn} ", "$warning"), (takes_words(plan), "bold $warning")))
+    rows.append(field("allocated", *_allocated(plan, glyphs)))
+    if abs(plan.shortfall_kw) < NOTABLE_KW:
+        rows.append(field("shortfall", "none"))
+        rows += [field("limited by", limit_words(plan.limits))] if plan.limits else []
+    else:
+        rows.append(field("shortfall", (f"{grouped(abs(plan.shortfall_kw))} kW", "bold $warning"), ", by cause:" if plan.limits else ""))
+        rows += waterfall_rows(plan.requested_kw, plan.allocated_kw, plan.limits, bar_cells(width_cells), glyphs) if plan.limits else []
+    rows.append(
         field(
             "headroom",
             f"{glyphs.up} {grouped(plan.up_kw)} kW up  {glyphs.down} {grouped(plan.down_kw)} kW down",
             (_sustained(plan), "$muted"),
-        ),
-    ]
-    if plan.limits and abs(plan.shortfall_kw) < NOTABLE_KW:
-        rows.append(field("limited by", limit_words(plan.limits)))
+        )
+    )
     rows.append(field("SoC", *_soc(plan)))
     risk = plan.departures_at_risk
     rows.append(field("departures", (f"{grouped(risk)} at risk" if risk else "none at risk", "bold $warning" if risk else "")))
     rows.append(field("afterwards", f"{grouped(plan.rebound_kw)} kW of extra charging to expect"))
     rows.append(field("without a lease", *_without_lease(plan)))
-    for dispatch, lost_kw in plan.preempts:
-        rows.append(field("takes from", (f"{dispatch}: it loses {grouped(abs(lost_kw))} kW", "bold $warning")))
     return rows
 
 
@@ -119,13 +135,6 @@ def _allocated(plan: PlanView, glyphs: Glyphs) -> list[Part]:
         f" of {signed_kw(plan.requested_kw, glyphs)}",
         (f"   by {plan.allocator}", "$muted"),
     ]
-
-
-def _shortfall(plan: PlanView) -> list[Part]:
-    if abs(plan.shortfall_kw) < NOTABLE_KW:
-        return ["none"]
-    cause = limit_words(plan.limits)
-    return [(f"{grouped(abs(plan.shortfall_kw))} kW", "bold $warning"), f"   {cause}" if cause else ""]
 
 
 def _sustained(plan: PlanView) -> str:

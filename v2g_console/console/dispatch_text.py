@@ -6,9 +6,10 @@ from textual.content import Content
 
 from v2g_console.console.composer_preview import left_out_rows, limit_words
 from v2g_console.console.glyphs import Glyphs, progress_bar
-from v2g_console.console.reason_text import by_count, explanation
+from v2g_console.console.reason_text import by_count
 from v2g_console.console.safe_text import line
 from v2g_console.console.times import clock_of, left_text
+from v2g_console.console.waterfall import bar_cells, waterfall_rows
 from v2g_console.console.widgets.text_pane import Said, beside, fitted, title
 from v2g_console.contract.snapshot import AckProgress, DispatchView
 from v2g_console.domain.states import DispatchState
@@ -42,30 +43,31 @@ def why_rows(view: DispatchView, width_cells: int, height_lines: int, glyphs: Gl
         ]
         return [row.truncate(width_cells, ellipsis=True) for row in rows[:height_lines]]
     left_cells = width_cells // 2
-    limits = waterfall_rows(view, 20 if left_cells >= 56 else 8, glyphs)
+    falls = waterfall_rows(view.requested_kw, view.allocated_kw, view.limits, bar_cells(left_cells), glyphs)
+    limits = [title("Requested to allocated"), *falls]
     return beside(limits[:height_lines], left_out_rows(view.left_out, width_cells - left_cells)[:height_lines], left_cells)
 
 
-def waterfall_rows(view: DispatchView, bar_cells: int, glyphs: Glyphs) -> list[Content]:
-    """From the requested power down to the allocated one, a line a cause, each bar where the last one ended."""
-    requested = abs(view.requested_kw)
-    rows = [title("Requested to allocated")]
-    rows.append(_fall("requested", requested, 0.0, requested, requested, bar_cells, glyphs))
-    at = requested
-    for name, lost_kw in view.limits:
-        lost = min(abs(lost_kw), at)
-        at -= lost
-        rows.append(_fall(name, -abs(lost_kw), at, lost, requested, bar_cells, glyphs))
-    rows.append(_fall("allocated", abs(view.allocated_kw), 0.0, abs(view.allocated_kw), requested, bar_cells, glyphs))
-    return rows
+def more_rows(view: DispatchView, strategy: str, width_cells: int) -> list[Content]:
+    """What has moved between dispatches and how well a moving target is followed; `strategy`: what the engine did last. Often nothing."""
+    moved = [Said(words, "bold") for words in moved_words(view)]
+    score = [] if view.tracking is None else [Said(f"tracking {view.tracking:.2f}"), Said(f"({tracking_parts(view)})", "$muted", 2)]
+    rows = [fitted([*moved, *score], width_cells).truncate(width_cells, ellipsis=True)] if moved or score else []
+    return [*rows, line((strategy, "$muted")).truncate(width_cells, ellipsis=True)] if strategy else rows
 
 
-def _fall(name: str, kw: float, start_kw: float, length_kw: float, whole_kw: float, bar_cells: int, glyphs: Glyphs) -> Content:
-    whole = max(whole_kw, 1e-9)
-    left = min(bar_cells - 1, int(start_kw / whole * bar_cells))
-    length = max(1, min(bar_cells - left, round(length_kw / whole * bar_cells)))
-    bar = f"{' ' * left}{(glyphs.bar_full if kw >= 0 else glyphs.bar_empty) * length}"
-    return line(f"{name:<15}", f"{grouped(kw):>8} kW ", (f"{bar:<{bar_cells}} ", "$accent"), (explanation(name), "$muted"))
+def moved_words(view: DispatchView) -> list[str]:
+    """`took 22 kW from #7f3a`, `lost 22 kW to #81c0`; what passed between the same two dispatches is summed."""
+    sums: dict[tuple[str, bool], float] = {}
+    for other, kw in view.moved:
+        sums[other, kw < 0] = sums.get((other, kw < 0), 0.0) + abs(kw)
+    return [f"{'lost' if lost else 'took'} {_kw(kw)} kW {'to' if lost else 'from'} {other}" for (other, lost), kw in sums.items()]
+
+
+def tracking_parts(view: DispatchView) -> str:
+    """The three scores behind `tracking`: `correlation 0.99, delay 1.00, precision 0.92`."""
+    parts = (("correlation", view.tracking_correlation), ("delay", view.tracking_delay), ("precision", view.tracking_precision))
+    return ", ".join(f"{name} {score:.2f}" for name, score in parts if score is not None)
 
 
 def _what(view: DispatchView, width_cells: int, glyphs: Glyphs) -> Content:

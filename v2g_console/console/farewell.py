@@ -5,7 +5,7 @@ import json
 from v2g_console.console.options import ConsoleOptions
 from v2g_console.console.safe_text import safe_text
 from v2g_console.contract.snapshot import DispatchView, Snapshot
-from v2g_console.domain.units import grouped, regulation_text
+from v2g_console.domain.units import counted, regulation_text
 
 _LISTED = 5
 
@@ -19,17 +19,29 @@ def farewell(options: ConsoleOptions, snapshot: Snapshot | None) -> list[str]:
 def demo_rows(snapshot: Snapshot) -> list[str]:
     """What ran, the broker's URL, and the newest dispatch as a headless command."""
     summary = snapshot.summary
-    rows = [f"Demo: {grouped(summary.vehicles)} vehicles on {safe_text(snapshot.link.broker, 80)}, {len(snapshot.dispatches)} dispatches."]
+    vehicles = counted(summary.vehicles, "vehicle", "vehicles")
+    ran = counted(len(snapshot.dispatches), "dispatch", "dispatches")
+    rows = [f"Demo: {vehicles} on {safe_text(snapshot.link.broker, 80)}, {ran}."]
     rows += [f"  {_told(view)}" for view in snapshot.dispatches[:_LISTED]]
     if not snapshot.dispatches:
         return rows
     newest = max(snapshot.dispatches, key=lambda view: view.created_ms)
-    request = {"request": "dispatch", "signal": newest.signal, "power_kw": newest.requested_kw, "duration_s": newest.duration_s}
+    request = {
+        "request": "dispatch",
+        "signal": newest.signal,
+        "power_kw": _plain(newest.requested_kw),
+        "duration_s": _plain(newest.duration_s),
+    }
     return [
         *rows,
         "The same without a screen:",
         f"  echo '{safe_text(json.dumps(request), None)}' | v2g-console demo --no-ui --commands -",
     ]
+
+
+def _plain(number: float) -> float | int:
+    """Without `.0`, as a person would write it."""
+    return int(number) if number.is_integer() else number
 
 
 def _told(view: DispatchView) -> str:

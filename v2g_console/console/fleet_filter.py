@@ -5,7 +5,7 @@ Terms are separated by spaces and all must hold; `!` in front of a term turns it
     paris            id, site or state contains `paris` (case is ignored)
     site:paris*      field is the pattern; `*` stands for anything; without `*` the whole name, else what begins so
     soc<0.3          a number compares with `<`, `<=`, `>`, `>=`, `=`; `30%` is 0.3; an unknown number holds no comparison
-    is:v2g           v2g, available, owned, fresh, stale, lost, unknown
+    is:v2g           v2g, available, owned, fresh, stale, lost, unknown, held (left alone for a while after failures)
 """
 
 from collections.abc import Callable
@@ -60,6 +60,7 @@ _FLAGS: Final[dict[str, Callable[[FleetColumns], Bool]]] = {
     "stale": lambda columns: columns.quality == Quality.STALE,
     "lost": lambda columns: columns.quality == Quality.LOST,
     "unknown": lambda columns: columns.quality == Quality.UNKNOWN,
+    "held": lambda columns: np.zeros(len(columns), np.bool_) if columns.on_hold is None else columns.on_hold,
 }
 _EXAMPLES: Final = {
     "id": "veh0*",

@@ -10,11 +10,12 @@ from v2g_console.console.model import ConsoleModel
 from v2g_console.console.options import ConsoleExit
 from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.screens.choice import Choice, ChoiceDialog
+from v2g_console.console.screens.update_target import UpdateTargetDialog, updated_text
 from v2g_console.console.textual_private import QuietCrashApp
-from v2g_console.contract.replies import Accepted, Refused, StopView
-from v2g_console.contract.requests import AckAlarm, Cancel, Request, Resume, Retry, Stop
+from v2g_console.contract.replies import Accepted, Refused, StopView, VehicleView
+from v2g_console.contract.requests import AckAlarm, Cancel, Fleet, Request, ResetTrust, Resume, Retry, Stop, Update
 from v2g_console.contract.snapshot import DispatchView
-from v2g_console.domain.units import grouped, regulation_text
+from v2g_console.domain.units import counted, duration_text, grouped, regulation_text
 
 log = logging.getLogger(__name__)
 Severity = Literal["information", "warning", "error"]
@@ -32,17 +33,21 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
 
     def say(self, text: str, severity: Severity = "information") -> None:
         """Tell the operator; also to the log, since a toast disappears."""
+        self.notify(self.note(text, severity), severity=severity, markup=False)
+
+    def note(self, text: str, severity: Severity) -> str:
+        """Keep what is told, here and in the log; returns it made safe."""
         told = safe_text(text, _NOTICE_CELLS)
         self.notices.append(told)
         log.log({"information": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[severity], "%s", told)
-        self.notify(told, severity=severity, markup=False)
+        return told
 
     async def ask_engine(self, request: Request) -> Accepted | None:
         """Send a request; a refusal or a dead engine is said and gives None."""
         try:
             reply = await self.model.request(request)
-        except ConnectionError as error:
-            self.say(f"not sent, the engine does not answer: {error}", "error")
+        except OSError as error:  # ConnectionError and TimeoutError are among them
+            self.say(f"the engine does not answer, so it is not known whether this was done: {error}", "error")
             return None
         if isinstance(reply, Refused):
             self.say(f"{reply.message} {f'({reply.hint})' if reply.hint else ''}".strip(), "warning")
@@ -69,7 +74,9 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         reply = await self.ask_engine(Stop(reason="operator"))
         if reply is not None and isinstance(reply.result, StopView):
             self.say(
-                f"STOP: {reply.result.dispatches} dispatches end, {reply.result.vehicles} vehicles go back to their baseline", "warning"
+                f"STOP: ended {counted(reply.result.dispatches, 'dispatch', 'dispatches')};"
+                f" back to their baseline: {counted(reply.result.vehicles, 'vehicle', 'vehicles')}",
+                "warning",
             )
 
     async def do_resume(self) -> None:
@@ -77,7 +84,7 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         owed = 0 if self.model.snapshot is None else self.model.snapshot.summary.owed
         question = [line("New dispatches become possible again. Nothing is restarted.")]
         if owed:
-            question.append(line((f"{owed} vehicles have not confirmed their release yet.", "bold $warning")))
+            question.append(line((f"{counted(owed, 'vehicle has', 'vehicles have')} not confirmed a release yet.", "bold $warning")))
         if await self.push_screen_wait(ChoiceDialog("Resume", question, NO, [Choice("resume", "y", "Yes, resume")])) != "resume":
             return
         if await self.ask_engine(Resume()) is not None:
@@ -87,7 +94,7 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         """Send the unacknowledged commands of the selected dispatch once more."""
         view = self.model.selected_dispatch()
         if view is not None and await self.ask_engine(Retry(dispatch_id=view.dispatch_id)) is not None:
-            self.say(f"{view.short_id}: {view.progress.silent} silent vehicles are asked again")
+            self.say(f"{view.short_id}: asked again: {counted(view.progress.silent, 'silent vehicle', 'silent vehicles')}")
 
     async def do_cancel_dispatch(self) -> None:
         """End the selected dispatch, after a confirmation."""
@@ -102,6 +109,45 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         )
         if await self.push_screen_wait(dialog) == "cancel" and await self.ask_engine(Cancel(dispatch_id=view.dispatch_id)) is not None:
             self.say(f"{view.short_id}: cancelled, its vehicles are being released")
+
+    async def do_update_dispatch(self) -> None:
+        """A new target for the selected dispatch: written in a dialog, confirmed in a second one."""
+        view = self.model.selected_dispatch()
+        if view is None:
+            return
+        power_kw = await self.push_screen_wait(UpdateTargetDialog(self.model, view))
+        if power_kw is None:
+            return
+        change = f"target {regulation_text(view.requested_kw)} -> {regulation_text(power_kw)}"
+        dialog = ChoiceDialog(
+            "Update the target", [dispatch_line(view), line((change, "bold"))], NO, [Choice("update", "y", "Yes, update")]
+        )
+        if await self.push_screen_wait(dialog) != "update":
+            return
+        reply = await self.ask_engine(Update(dispatch_id=view.dispatch_id, power_kw=power_kw))
+        if reply is not None:
+            self.say(updated_text(view, power_kw, reply.result))
+
+    async def do_reset_trust(self) -> None:
+        """Forget the failures of the selected vehicle, after a confirmation that says what they are."""
+        vehicle_id = self.model.selected_vehicle_id
+        if vehicle_id is None or (known := await self.ask_engine(Fleet(vehicle_id=vehicle_id))) is None:
+            return
+        if not isinstance(known.result, VehicleView):
+            self.say(f"{vehicle_id}: the engine says nothing about it", "warning")
+            return
+        failures, hold_s = known.result.failures, known.result.hold_s
+        if not failures and not hold_s:
+            self.say(f"{vehicle_id} has not failed lately: there is nothing to forget")
+            return
+        pause = f", on hold for {duration_text(hold_s)} more" if hold_s else ""
+        question = [
+            line((f"{vehicle_id}: {counted(failures, 'failure', 'failures')} in a row{pause}.", "bold")),
+            line("Forgets them: it may be asked again at once."),
+        ]
+        dialog = ChoiceDialog("Trust the vehicle again", question, NO, [Choice("trust", "y", "Yes, trust it")])
+        if await self.push_screen_wait(dialog) == "trust" and await self.ask_engine(ResetTrust(vehicle_id=vehicle_id)) is not None:
+            self.say(f"{vehicle_id}: trusted again, its failures are forgotten")
 
     async def do_ack_alarm(self) -> None:
         """Acknowledge the alarm in the banner: seen, being dealt with; it stays counted while its cause lasts."""
@@ -135,7 +181,8 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         if not active:
             return line("No dispatch is active.")
         vehicles, target_kw = sum(view.vehicles for view in active), sum(abs(view.requested_kw) for view in active)
-        return line((f"Active: {len(active)} dispatches, {grouped(vehicles)} vehicles, {grouped(target_kw)} kW.", "bold"))
+        dispatches, moved = counted(len(active), "dispatch", "dispatches"), counted(vehicles, "vehicle", "vehicles")
+        return line((f"Active: {dispatches}, {moved}, {grouped(target_kw)} kW.", "bold"))
 
 
 def dispatch_line(view: DispatchView) -> Content:

@@ -1,5 +1,8 @@
-"""The only file that touches Textual's private parts: the crash screen (it would print local variables), and the filter of drawn lines."""
+"""The only file that touches Textual's private parts: the crash screen (it would print local variables), the filter of drawn lines, and
+the file that the driver writes to (it would wait for ever for a terminal that nobody reads)."""
 
+import signal
+import sys
 import traceback
 from typing import Final, TypeVar
 
@@ -8,9 +11,12 @@ from rich.segment import Segment
 from rich.text import Text
 from textual.app import App
 from textual.color import Color
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 from textual.worker import WorkerFailed
 
+from v2g_console.console.patient_terminal import PatientTerminal
 from v2g_console.domain.text import visible
 
 Result = TypeVar("Result")
@@ -28,9 +34,64 @@ class QuietCrashApp(App[Result], inherit_bindings=False):
         self._exit_renderables.append(Text(self.crash_report))
         self._close_messages_no_wait()
 
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice, on a terminal the patient one."""
+        chosen = super().get_driver_class()
+        return PatientDriver if chosen is LinuxDriver else chosen
+
+    def end_with_terminal(self) -> None:
+        """The end has come: wait no longer for a terminal that nobody reads. May be called from a signal handler."""
+        if isinstance(self._driver, PatientDriver) and self._driver.terminal is not None:
+            self._driver.terminal.end()
+
+    @property
+    def terminal_usable(self) -> bool:
+        """False once the terminal was closed, or was given up because nobody read it."""
+        return not isinstance(self._driver, PatientDriver) or self._driver.terminal is None or self._driver.terminal.usable
+
     def draw_in_ascii(self) -> None:
         """From now on nothing but ASCII leaves for the terminal, whoever drew it."""
         self._filters.append(AsciiOnly())
+
+
+class PatientDriver(LinuxDriver):
+    """Textual's driver on a terminal that may be closed, or never read: neither keeps the program from its end."""
+
+    terminal: PatientTerminal | None = None
+
+    def start_application_mode(self) -> None:
+        """Take the terminal, at the start and after every suspension."""
+        stream = sys.__stderr__
+        assert stream is not None
+        self.terminal = PatientTerminal(stream.fileno(), self._lost)
+        self._file = self.terminal  # type: ignore[assignment]  # typed as a stream; the driver only hands it on to its writer thread
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual left it so
+
+    def _lost(self) -> None:
+        self._loop.call_soon_threadsafe(self._app.exit)
+
+    def _sigcont_application(self, *_: object) -> None:
+        """Resume only what was suspended: a closing terminal sends SIGCONT too, at any time."""
+        if self._must_signal_resume:
+            super()._sigcont_application()
+
+    def stop_application_mode(self) -> None:
+        """Restore the terminal, if it still takes anything."""
+        if self.terminal is not None:
+            self.terminal.end()
+        super().stop_application_mode()
+
+    def close(self) -> None:
+        """Write what is left, and leave."""
+        super().close()
+        if self.terminal is not None:
+            self.terminal.close()
+
+
+def forget_stop_signals() -> None:
+    """Textual leaves its handlers of Ctrl+Z and its end behind: they would draw on a screen that is gone."""
+    for number in (signal.SIGTSTP, signal.SIGCONT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class AsciiOnly(LineFilter):

@@ -26,8 +26,11 @@ class _Marks:
     delivered: str
 
 
-def trace_rows(trace: tuple[TracePoint, ...], width_cells: int, height_lines: int, glyphs: Glyphs) -> list[Content]:
-    """A plot of `height_lines` lines in all: legend, plot, time axis. Bars are delivered, lines target and acknowledged."""
+def trace_rows(trace: tuple[TracePoint, ...], width_cells: int, height_lines: int, glyphs: Glyphs, over: bool = False) -> list[Content]:
+    """A plot of `height_lines` lines in all: legend, plot, time axis. Bars are delivered, lines target and acknowledged.
+
+    `over`: the dispatch has ended, so that nothing more is to come.
+    """
     marks = _Marks("-", ".", "#") if glyphs.ascii else _Marks("━", "╌", "█")
     legend = fitted(
         [Said("Power", "bold"), Said(f"{marks.delivered} delivered"), Said(f"{marks.target} target"), Said(f"{marks.acknowledged} acked")],
@@ -35,7 +38,7 @@ def trace_rows(trace: tuple[TracePoint, ...], width_cells: int, height_lines: in
     )
     plot_lines, plot_cells = height_lines - 2, width_cells - LABEL_CELLS - 2
     if len(trace) < 1 or plot_lines < 2 or plot_cells < 10:
-        return [legend, line(("no power recorded yet" if not trace else "", "$muted"))]
+        return [legend, line((_nothing(over) if not trace else "", "$muted"))]
     sign = -1.0 if min(point.target_kw for point in trace) < 0 else 1.0
     shown = _columns(trace, plot_cells, sign)
     top = max(1.0, *(max(target, acknowledged, delivered or 0.0) for target, acknowledged, delivered in shown))
@@ -76,6 +79,10 @@ def latency_rows(progress: AckProgress, width_cells: int, height_lines: int, gly
         rows.append(line(("".join(bars), "$accent")))
     rows.append(line(("".join(f"{name:>{cells}}" for name in _BIN_NAMES), "$muted")))
     return rows
+
+
+def _nothing(over: bool) -> str:
+    return "the curve is not kept after the end" if over else "no power recorded yet"
 
 
 def _columns(trace: tuple[TracePoint, ...], cells: int, sign: float) -> list[tuple[float, float, float | None]]:

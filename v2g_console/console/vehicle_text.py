@@ -12,7 +12,7 @@ from v2g_console.console.times import clock_of, span_text
 from v2g_console.console.widgets.text_pane import beside, field, title
 from v2g_console.contract.replies import VehicleView
 from v2g_console.contract.snapshot import QUALITY_MARKS
-from v2g_console.domain.units import power_text
+from v2g_console.domain.units import duration_text, power_text
 from v2g_console.domain.vehicle import Quality
 
 TWO_COLUMNS_FROM_CELLS: Final = 96
@@ -42,7 +42,8 @@ def vehicle_head(vehicle: VehicleView, since_s: float, glyphs: Glyphs) -> Conten
 
 def vehicle_rows(vehicle: VehicleView, utc_ms: int, since_s: float, width_cells: int, glyphs: Glyphs) -> list[Content]:
     """All of it, in two columns where there is room."""
-    now, ability, owned = _now(vehicle, utc_ms, since_s, glyphs), _ability(vehicle), _dispatch(vehicle)
+    now, ability = _now(vehicle, utc_ms, since_s, glyphs), _ability(vehicle)
+    owned = [*_dispatch(vehicle), *trust_rows(vehicle, since_s), *_use(vehicle)]
     driver, recent = _driver(vehicle, utc_ms), _recent(vehicle, utc_ms, glyphs)
     if width_cells < TWO_COLUMNS_FROM_CELLS:
         return [*now, line(), *owned, line(), *recent, line(), *ability, line(), *driver]
@@ -98,6 +99,26 @@ def _dispatch(vehicle: VehicleView) -> list[Content]:
     rows.append(field("reason", words or "none"))
     rows.append(field("commands", f"{vehicle.commands} sent, {vehicle.acks} acked, {vehicle.rejects} rejected, {vehicle.timeouts} silent"))
     return rows
+
+
+def trust_rows(vehicle: VehicleView, since_s: float) -> list[Content]:
+    """Failures in a row, and how long it is left alone still; counted down by `since_s`, the seconds since the engine said so."""
+    hold_s = max(0.0, vehicle.hold_s - since_s)
+    if hold_s > 0:
+        return [
+            field("failures", (f"{vehicle.failures} in a row", "bold $warning")),
+            field("on hold", (f"{duration_text(hold_s + 0.999)} left", "bold $warning"), ("  then a probe; T trusts it", "$muted")),
+        ]
+    if vehicle.failures:
+        return [field("failures", f"{vehicle.failures} in a row", ("  its next command is a probe", "$muted"))]
+    return [field("failures", "none in a row")]
+
+
+def _use(vehicle: VehicleView) -> list[Content]:
+    return [
+        field("participation", f"{vehicle.participation:.1%}", ("  how much was asked of it lately", "$muted")),
+        field("wear", f"{vehicle.reversals} reversals, {vehicle.throughput_kwh:.1f} kWh while dispatched"),
+    ]
 
 
 def _recent(vehicle: VehicleView, utc_ms: int, glyphs: Glyphs) -> list[Content]:

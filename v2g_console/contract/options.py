@@ -5,6 +5,8 @@ from typing import Literal
 
 Protocol = Literal["1", "2", "mixed"]
 """The wire protocol that simulated vehicles speak."""
+Reallocation = Literal["none", "balanced", "probabilistic"]
+"""How a shortfall after refusals and silence is shared again; `none` leaves it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,5 +39,7 @@ class DemoOptions(RunOptions):
     limit_rate: float = 0.0
     """share of vehicles that apply less than asked"""
     latency_ms: float = 80.0
+    reallocation: Reallocation = "none"
+    """`none`, so that the counts of a demo with faults are those of the vehicles"""
     broker: str | None = None
     """use this broker instead of an embedded one"""

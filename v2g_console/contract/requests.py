@@ -111,7 +111,7 @@ Request = (
     Plan | Arm | Operate | Dispatch | Update | Cancel | Retry | Stop | Resume | Fleet | Status | DispatchDetail | AckAlarm | ResetTrust
 )
 
-HEADLESS_REQUESTS = Dispatch | Update | Cancel | Retry | Stop | Resume | Fleet | Status
+HEADLESS_REQUESTS = Dispatch | Update | Cancel | Retry | Stop | Resume | Fleet | Status | ResetTrust
 """What JSON Lines and the command line may say; planning and arming are for screens."""
 
 

@@ -109,6 +109,7 @@ class FleetColumns:
     is_v2g: NDArray[np.bool_]
     available: NDArray[np.bool_]
     seen_ms: NDArray[np.int64]
+    on_hold: NDArray[np.bool_] | None = None  # left alone for a while after failures; None: not told
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -132,7 +132,7 @@ class Gate:
     def _operate(self, request: ask.Operate, origin: ask.Origin) -> tuple[Result, str]:
         stored = self._plans.armed(request.plan_id, request.revision)
         decision = decide(self._core, stored.fields)
-        if changed_materially(stored.view, decision):
+        if changed_materially(self._core, stored.view, decision):
             raise RefusalError(Refusal.PLAN_CHANGED, "the fleet changed since this plan was shown", "read the new plan and arm it again")
         self._plans.drop(request.plan_id)
         return self._begin(decision, stored.fields, origin)

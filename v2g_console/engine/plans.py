@@ -96,8 +96,13 @@ def _typed(typed_kw: float | None, requested_kw: float) -> bool:
     return typed_kw is not None and abs(abs(typed_kw) - abs(requested_kw)) <= 1e-6
 
 
-def changed_materially(shown: PlanView, decision: Decision) -> bool:
-    """True if sending `decision` is not what the operator read: the power differs by more than 2 % (at least 1 kW), or a vehicle in ten."""
+def changed_materially(core: Core, shown: PlanView, decision: Decision) -> bool:
+    """True if sending `decision` is not what the operator read.
+
+    That is: the power differs by more than 2 % (at least 1 kW), one vehicle in ten, or who loses vehicles to it.
+    """
+    if {name for name, _ in shown.preempts} != set(losses_kw(core, decision.rows)):
+        return True
     allocated_kw = decision.allocation.allocated_kw
     tolerance_kw = max(MATERIAL_KW, MATERIAL_SHARE * abs(shown.allocated_kw))
     vehicles = int(np.count_nonzero(decision.used))

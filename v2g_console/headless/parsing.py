@@ -5,13 +5,13 @@ from typing import Final
 
 import msgspec
 
-from v2g_console.contract.requests import HEADLESS_REQUESTS, Cancel, Dispatch, Fleet, Resume, Retry, Status, Stop, Update
+from v2g_console.contract.requests import HEADLESS_REQUESTS, Cancel, Dispatch, Fleet, ResetTrust, Resume, Retry, Status, Stop, Update
 from v2g_console.domain.text import visible
 from v2g_console.headless.source import LONGEST_LINE_BYTES, InputLine
 
-HeadlessRequest = Dispatch | Update | Cancel | Retry | Stop | Resume | Fleet | Status
+HeadlessRequest = Dispatch | Update | Cancel | Retry | Stop | Resume | Fleet | Status | ResetTrust
 
-KNOWN: Final = "dispatch, update, cancel, retry, stop, resume, fleet, status"
+KNOWN: Final = "dispatch, update, cancel, retry, stop, resume, fleet, status, reset_trust"
 _EXAMPLE: Final = '{"request":"dispatch","signal":"FCR","power_kw":500,"duration_s":30}'
 _LONGEST_TEXT: Final = 300
 _decode: Final = msgspec.json.Decoder(HEADLESS_REQUESTS).decode

@@ -14,7 +14,7 @@ from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.options import DemoOptions, RunOptions
 from v2g_console.contract.requests import Dispatch
 
-COMMANDS = ("run", "demo", "simulate", "dispatch", "stop", "resume", "status", "fleet", "journal", "config")
+COMMANDS = ("run", "demo", "simulate", "dispatch", "update", "stop", "resume", "status", "fleet", "journal", "config")
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,10 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split()[0] for line in out.partition("Commands:\n")[2].splitlines() if line[2:3].strip()] == list(COMMANDS)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "fleet ls", "fleet show", "config check", "config show", "config schema", "config init"])
+@pytest.mark.parametrize(
+    "command",
+    [*COMMANDS, "fleet ls", "fleet show", "fleet export", "fleet reset", "config check", "config show", "config schema", "config init"],
+)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code([*command.split(), "-h"]) == ExitCode.DONE
     assert f"Usage: v2g-console {command}" in capsys.readouterr().out
@@ -124,7 +127,12 @@ def test_demo_without_options_is_the_default_demo(started: list[tuple[str, tuple
 
 def test_demo_takes_every_option(started: list[tuple[str, tuple[Any, ...]]]) -> None:
     line = "demo --vehicles 9 --sites 2 --seed 7 --protocol 1 --drop-rate 0.1 --silent-rate 0.2 --reject-rate 0.3 --limit-rate 0.4 "
-    exit_code((line + "--latency 5 --broker tcp://h:1 --no-ui --commands - --read-only --theme x --low-bandwidth --ascii").split())
+    exit_code(
+        (
+            line
+            + "--latency 5 --reallocation balanced --broker tcp://h:1 --no-ui --commands - --read-only --theme x --low-bandwidth --ascii"
+        ).split()
+    )
     wanted = DemoOptions(
         vehicles=9,
         sites=2,
@@ -135,6 +143,7 @@ def test_demo_takes_every_option(started: list[tuple[str, tuple[Any, ...]]]) -> 
         reject_rate=0.3,
         limit_rate=0.4,
         latency_ms=5.0,
+        reallocation="balanced",
         broker="tcp://h:1",
         no_ui=True,
         commands="-",
@@ -215,6 +224,10 @@ def test_dispatch_standalone_starts_an_engine_for_the_request(empty_folder: Path
         ("run --no-ui --commands nowhere.jsonl", "nowhere.jsonl"),
         ("simulate --vehicles 5", "Missing option '--broker'"),
         ("simulate --broker tcp://h --vehicles 5 --prefix /x", "prefix: expected 1 to 40 letters"),
+        ("update 7f3a", "Missing option '--power-kw'"),
+        ("update 7f3a --power-kw nan", "'--power-kw': expected a number, got 'nan'"),
+        ("fleet reset ../etc", "VEHICLE_ID: expected 1 to 64 letters"),
+        ("demo --reallocation some", "'--reallocation'"),
         ("fleet show ../etc", "VEHICLE_ID: expected 1 to 64 letters"),
     ],
 )
@@ -284,3 +297,19 @@ def test_a_reader_that_hangs_up_is_no_traceback(empty_folder: Path) -> None:
     command = f"{sys.executable} -m v2g_console config schema --events | head -c 10"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, check=False)
     assert (len(done.stdout), done.stderr) == (10, "")
+
+
+def test_dispatch_offers_every_allocator_there_is() -> None:
+    from v2g_console.allocation import ALLOCATORS
+    from v2g_console.cli.dispatch import command
+
+    (offered,) = [parameter.type for parameter in command.params if parameter.name == "allocator"]
+    assert tuple(getattr(offered, "choices", ())) == ALLOCATORS
+
+
+@pytest.mark.parametrize("wanted", ["none", "balanced", "probabilistic"])
+def test_the_demo_shares_again_as_it_is_told(wanted: Any) -> None:
+    from v2g_console.runtime.demo import demo_settings
+
+    assert demo_settings(DemoOptions(reallocation=wanted), "tcp://h:1", 2.0).dispatch.reallocation == wanted
+    assert demo_settings(DemoOptions(), "tcp://h:1", 2.0).dispatch.reallocation == "none"

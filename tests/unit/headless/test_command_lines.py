@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from v2g_console.contract.requests import Cancel, Dispatch, Fleet, Resume, Retry, Status, Stop, Update
+from v2g_console.contract.requests import Cancel, Dispatch, Fleet, ResetTrust, Resume, Retry, Status, Stop, Update
 from v2g_console.headless.parsing import BadLine, parse_line
 from v2g_console.headless.source import LONGEST_LINE_BYTES, CommandSource, InputLine, LineSplitter
 
@@ -114,6 +114,8 @@ async def test_a_terminal_is_read_line_by_line() -> None:
         (b'{"request":"resume"}', Resume()),
         (b'{"request":"fleet","site":"depot-nord","limit":5}', Fleet(site="depot-nord", limit=5)),
         (b'{"request":"status"}', Status()),
+        (b'{"request":"reset_trust","vehicle_id":"veh1"}', ResetTrust(vehicle_id="veh1")),
+        (b'{"request":"reset_trust"}', ResetTrust()),
     ],
 )
 def test_each_request_is_understood(text: bytes, request_: object) -> None:

@@ -23,7 +23,7 @@ from v2g_console.contract.events import (
     RequestRefused,
 )
 from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply, StopView
-from v2g_console.contract.requests import Cancel, Dispatch, Origin, Request, Status, Stop
+from v2g_console.contract.requests import Cancel, Dispatch, Origin, Request, ResetTrust, Status, Stop, Update
 from v2g_console.headless import run as run_module
 from v2g_console.headless.run import WindDown, run_headless
 from v2g_console.headless.source import CommandSource
@@ -139,6 +139,16 @@ async def test_requests_go_out_in_order_each_with_its_line_number(terminal: Term
     await engine.emit(READY)
     assert await terminal.run(engine, DISPATCH, "", '{"request":"cancel","dispatch_id":"d1"}', '{"request":"stop"}') == 0
     assert [(type(request), origin.detail) for request, origin in engine.requests] == [(Dispatch, "1"), (Cancel, "3"), (Stop, "4")]
+
+
+async def test_a_dispatch_is_given_a_new_target_and_trust_is_reset(terminal: Terminal) -> None:
+    engine = Engine(completes=False)
+    await engine.emit(READY)
+    update, reset = '{"request":"update","dispatch_id":"d1","power_kw":0}', '{"request":"reset_trust","vehicle_id":"veh1"}'
+    assert await terminal.run(engine, DISPATCH, update, reset, '{"request":"cancel","dispatch_id":"d1"}') == 0
+    assert [request for request, _ in engine.requests][1:3] == [Update(dispatch_id="d1", power_kw=0.0), ResetTrust(vehicle_id="veh1")]
+    accepted = [line["request"] for line in terminal.output() if line["event"] == "request.accepted"]
+    assert accepted == ["dispatch", "update", "reset_trust", "cancel"]
 
 
 async def test_a_dispatch_that_its_own_run_cancels_is_done(terminal: Terminal) -> None:

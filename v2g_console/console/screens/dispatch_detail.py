@@ -11,9 +11,9 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from v2g_console.console.actions import Scope
-from v2g_console.console.dispatch_text import HEAD_LINES, head_rows, why_rows
+from v2g_console.console.dispatch_text import HEAD_LINES, head_rows, more_rows, why_rows
 from v2g_console.console.glyphs import Glyphs
-from v2g_console.console.model import ConsoleModel
+from v2g_console.console.model import ConsoleModel, is_active
 from v2g_console.console.safe_text import line
 from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.screens.vehicle_detail import VehicleDetailScreen
@@ -22,6 +22,7 @@ from v2g_console.console.trace_plot import latency_rows, trace_rows
 from v2g_console.console.widgets.command_table import CommandTable
 from v2g_console.console.widgets.lines import Lines
 from v2g_console.console.widgets.text_pane import beside
+from v2g_console.contract.events import Strategy
 from v2g_console.contract.replies import Accepted, DispatchDetailView, Reply
 from v2g_console.contract.requests import DispatchDetail
 from v2g_console.contract.snapshot import DispatchView, Snapshot
@@ -49,6 +50,7 @@ class DispatchDetailScreen(ConsoleScreen):
     def compose_body(self) -> Iterable[Widget]:
         """Head, charts, causes, vehicles."""
         yield Lines(id="dispatch-head")
+        yield Lines(id="dispatch-more")
         yield Lines(id="dispatch-charts")
         yield Lines(id="dispatch-why")
         with Horizontal(id="dispatch-list-line"):
@@ -134,22 +136,30 @@ class DispatchDetailScreen(ConsoleScreen):
         if self._trouble:
             rows[-1] = line((f"{self.glyphs.warn} {self._trouble}", "bold $warning"))
         head.show(rows)
-        chart_lines, why_lines = self._shares()
+        more = more_rows(view, self._strategy(), width)
+        chart_lines, why_lines = self._shares(len(more))
+        self.query_one("#dispatch-more", Lines).show(more)
         narrow = width < 100
         right = NARROW_LATENCY_CELLS if narrow else LATENCY_CELLS
         left = width - right - 1
-        plot = trace_rows(view.trace, left - 2, chart_lines, self.glyphs)
+        plot = trace_rows(view.trace, left - 2, chart_lines, self.glyphs, over=not is_active(view))
         latencies = latency_rows(view.progress, right, chart_lines, self.glyphs)
         self.query_one("#dispatch-charts", Lines).show(beside(plot, latencies, left)[:chart_lines])
         self.query_one("#dispatch-why", Lines).show(why_rows(view, width, why_lines, self.glyphs))
         self._draw_counts()
 
-    def _shares(self) -> tuple[int, int]:
+    def _strategy(self) -> str:
+        """What the engine did last to meet the target, from its events: `reallocation at 14:02:07Z: 22.0 kW over 9 vehicles (balanced)`."""
+        told = (event for event in reversed(self.model.events) if isinstance(event, Strategy) and event.dispatch_id == self.dispatch_id)
+        newest = next(told, None)
+        return "" if newest is None else f"{newest.kind.replace('_', ' ')} at {newest.ts[11:19]}Z: {newest.text}"
+
+    def _shares(self, more_lines: int) -> tuple[int, int]:
         """Lines for the charts and for the causes; the list of vehicles always keeps a few."""
-        free = self.size.height - 4 - HEAD_LINES - LEAST_TABLE_LINES
+        free = self.size.height - 4 - HEAD_LINES - LEAST_TABLE_LINES - more_lines
         why = min(max(0, free), 2) if free < 14 else min(8, free // 3)
         charts = 0 if free - why < 5 else min(14, free - why - free // 4 if free > 16 else free - why)
-        for name, height in (("#dispatch-charts", charts), ("#dispatch-why", why)):
+        for name, height in (("#dispatch-more", more_lines), ("#dispatch-charts", charts), ("#dispatch-why", why)):
             part = self.query_one(name)
             part.styles.height = height
             part.display = height > 0

@@ -19,7 +19,7 @@ from v2g_console.console.widgets.lines import Lines
 from v2g_console.contract.snapshot import Snapshot
 from v2g_console.domain.units import grouped
 
-FILTER_HINT = "e.g. paris  soc<0.3  state:silent  is:v2g  !idle"
+FILTER_HINT = "e.g. paris  soc<0.3  state:silent  is:v2g  is:held  !idle"
 
 
 class FleetScreen(ConsoleScreen):

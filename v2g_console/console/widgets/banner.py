@@ -1,5 +1,6 @@
 """One line under the header that appears when something is wrong: engine gone, STOP latched, link lost, an unanswered alarm."""
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from v2g_console.console.glyphs import Glyphs
@@ -28,12 +29,12 @@ class Banner(Lines):
 
     def show_model(self) -> None:
         """Show the most important trouble, or nothing."""
-        text = banner_line(self._model, self._glyphs)
+        text = banner_line(self._model, self._glyphs, self.size.width or self.app.size.width)
         self.set_class(text is not None, "-shown")
         self.show([] if text is None else [text])
 
 
-def banner_line(model: ConsoleModel, glyphs: Glyphs) -> Content | None:
+def banner_line(model: ConsoleModel, glyphs: Glyphs, width_cells: int) -> Content | None:
     """What is wrong, most important first; None if nothing is."""
     contact = model.contact()
     snapshot = model.snapshot
@@ -46,15 +47,19 @@ def banner_line(model: ConsoleModel, glyphs: Glyphs) -> Content | None:
         return None
     if snapshot.engine.stopped:
         return _stop_line(snapshot, glyphs)
-    return _link_line(snapshot, glyphs) or _alarm_line(model, glyphs)
+    return _link_line(snapshot, glyphs) or _alarm_line(model, glyphs, width_cells)
 
 
-def _alarm_line(model: ConsoleModel, glyphs: Glyphs) -> Content | None:
+def _alarm_line(model: ConsoleModel, glyphs: Glyphs, width_cells: int) -> Content | None:
     alarm = model.foremost_alarm()
     if alarm is None:
         return None
     sign, style = (f"H{glyphs.critical}", "bold reverse $critical") if alarm.priority == 1 else (f"M{glyphs.warn}", "bold $warning")
-    return line((f" {sign} {safe_text(alarm.text, 80)}: {safe_text(alarm.response, 80)}. a acknowledges ", style))
+    told, answer = f" {sign} {safe_text(alarm.text, 80)}", safe_text(alarm.response, 80)
+    for words in (f"{told}: {answer}. a acknowledges ", f"{told}: {answer}. a acks ", f"{told}. a acknowledges ", f"{told}. a acks "):
+        if cell_len(words) <= width_cells:
+            break
+    return line((words, style))
 
 
 def _stop_line(snapshot: Snapshot, glyphs: Glyphs) -> Content:

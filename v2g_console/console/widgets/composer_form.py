@@ -7,12 +7,13 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from v2g_console.console.composer_fields import Checked, FieldTexts, Known, Word, check_fields
+from v2g_console.console.composer_fields import PARTIAL_WORDS, PREEMPT_WORDS, Checked, FieldTexts, Known, Word, check_fields
 from v2g_console.console.composer_preview import sent_rows
 from v2g_console.console.glyphs import Glyphs, progress_bar
 from v2g_console.console.safe_text import line
 from v2g_console.console.widgets.choice_input import ChoiceInput
 from v2g_console.console.widgets.lines import Lines
+from v2g_console.console.widgets.toggle import Toggle
 from v2g_console.contract.replies import PlanView
 from v2g_console.contract.requests import Plan
 from v2g_console.domain.signal import Signal
@@ -43,6 +44,12 @@ class ComposerForm(Vertical):
         start = FieldTexts()
         for name in FIELDS:
             yield self._row(name, _LABELS.get(name, name), self._input(name, getattr(start, name)))
+        yield self._row(
+            "options",
+            "options",
+            Toggle("preempt", PREEMPT_WORDS, id="composer-preempt"),
+            Toggle("accept partial", PARTIAL_WORDS, id="composer-partial"),
+        )
         yield self._row("typed", "type the power", Input(id="composer-typed", compact=True, max_length=20, restrict=r"[-+0-9., ]*"))
 
     def on_mount(self) -> None:
@@ -50,15 +57,18 @@ class ComposerForm(Vertical):
         self.query_one("#composer-row-typed").display = False
 
     @on(Input.Changed)
-    def changed(self, event: Input.Changed) -> None:
+    @on(Toggle.Turned)
+    def changed(self, event: Input.Changed | Toggle.Turned) -> None:
         """Pass it on as one message of ours."""
         event.stop()
         self.post_message(self.Changed())
 
     def check(self) -> Checked:
         """Check what is written and say a word on each field."""
-        checked = check_fields(FieldTexts(*(self.query_one(f"#composer-{name}", Input).value for name in FIELDS)), self._known)
-        for name in FIELDS:
+        written = (self.query_one(f"#composer-{name}", Input).value for name in FIELDS)
+        chosen = (self.query_one(f"#composer-{name}", Toggle).word for name in ("preempt", "partial"))
+        checked = check_fields(FieldTexts(*written, *chosen), self._known)
+        for name in (*FIELDS, "options"):
             self._say(name, getattr(checked, name))
         return checked
 
@@ -85,10 +95,10 @@ class ComposerForm(Vertical):
         self.query_one("#composer-row-typed").display = False
         self.query_one("#composer-typed", Input).value = ""
 
-    def _row(self, name: str, label: str, written: Input) -> Horizontal:
+    def _row(self, name: str, label: str, *written: Input | Toggle) -> Horizontal:
         return Horizontal(
             Static(Content(label), classes="composer-label"),
-            written,
+            *written,
             Lines(id=f"composer-says-{name}", classes="composer-word"),
             id=f"composer-row-{name}",
             classes="composer-row",

@@ -10,11 +10,13 @@ from textual.content import Content
 from textual.message import Message
 
 from v2g_console.console.actions import state_text
+from v2g_console.console.dispatch_text import moved_words
 from v2g_console.console.glyphs import Glyphs, progress_bar
 from v2g_console.console.model import ConsoleModel, is_active
 from v2g_console.console.safe_text import Part, line, pad_text, safe_text
 from v2g_console.console.times import left_text
 from v2g_console.console.widgets.pane import Pane, age_mark
+from v2g_console.console.widgets.text_pane import Said, fitted
 from v2g_console.contract.snapshot import AckProgress, DispatchView, Snapshot
 from v2g_console.domain.states import DispatchState
 from v2g_console.domain.units import grouped, regulation_text
@@ -56,8 +58,10 @@ class DispatchesPane(Pane, can_focus=True):
         self._row_ids = ["" for _ in rows]
         room = height_lines - len(rows)
         views, tall_ids = _fitting(active, past, chosen_id, room)
+        extra_ids = _with_moves(views, tall_ids, chosen_id, room - len(views) - len(tall_ids))
         for view in views:
-            drawn = self._rows_of(view, view.dispatch_id == chosen_id, view.dispatch_id in tall_ids, width_cells)
+            tall, extra = view.dispatch_id in tall_ids, view.dispatch_id in extra_ids
+            drawn = self._rows_of(view, view.dispatch_id == chosen_id, tall, extra, width_cells)
             self._row_ids += [view.dispatch_id for _ in drawn]
             rows += drawn
         hidden = len(active) - sum(map(is_active, views))
@@ -87,10 +91,12 @@ class DispatchesPane(Pane, can_focus=True):
         self.apply_snapshot(self.model.snapshot)
         self.post_message(self.Selected())
 
-    def _rows_of(self, view: DispatchView, selected: bool, tall: bool, width_cells: int) -> list[Content]:
+    def _rows_of(self, view: DispatchView, selected: bool, tall: bool, extra: bool, width_cells: int) -> list[Content]:
         rows = [head_line(view, self.glyphs, self.glyphs.cursor if selected else " ", width_cells)]
         if tall:
             rows.append(power_line(view, self.glyphs, width_cells))
+        if extra:
+            rows.append(moves_line(view, width_cells))
         base = "on $selection" if selected else "" if is_active(view) else "$muted"
         filled = [row.pad_right(max(0, width_cells - row.cell_length)) if selected else row for row in rows]
         return [row.stylize_before(base) if base else row for row in filled]
@@ -106,9 +112,10 @@ def _fitting(
     active: list[DispatchView], past: list[DispatchView], chosen_id: str, height_lines: int
 ) -> tuple[list[DispatchView], frozenset[str]]:
     """What to draw in `height_lines`, and which of it with two lines. Running ones go before past ones, all before two lines for each."""
+    moves = sum(map(_has_moves, active))
     for kept_past in range(len(past), -1, -1):
         views = active + past[:kept_past]
-        if 2 * len(views) <= height_lines:
+        if 2 * len(views) + (moves if kept_past else 0) <= height_lines:
             return views, frozenset(view.dispatch_id for view in views)
     if len(active) < height_lines:
         return active, frozenset({chosen_id})
@@ -118,6 +125,24 @@ def _fitting(
     at = next((n for n, view in enumerate(active) if view.dispatch_id == chosen_id), 0)
     first = max(0, min(at - room // 2, len(active) - room))
     return active[first : first + room], frozenset()
+
+
+def _has_moves(view: DispatchView) -> bool:
+    return is_active(view) and (bool(view.moved) or view.tracking is not None)
+
+
+def _with_moves(views: list[DispatchView], tall_ids: frozenset[str], chosen_id: str, spare_lines: int) -> frozenset[str]:
+    """Those that get a third line, for what moved and how a moving target is followed; the selected one first."""
+    wanting = [view.dispatch_id for view in views if _has_moves(view) and view.dispatch_id in tall_ids]
+    wanting.sort(key=lambda dispatch_id: dispatch_id != chosen_id)
+    return frozenset(wanting[: max(0, spare_lines)])
+
+
+def moves_line(view: DispatchView, width_cells: int) -> Content:
+    """`tracking 0.97  lost 22 kW to #81c0`, as much of it as fits."""
+    score = [] if view.tracking is None else [Said(f"tracking {view.tracking:.2f}")]
+    moved = [Said(words, "bold", 1) for words in moved_words(view)]
+    return line("    ", fitted([*moved, *score], max(1, width_cells - 4)).truncate(max(1, width_cells - 4), ellipsis=True))
 
 
 def head_line(view: DispatchView, glyphs: Glyphs, mark: str, width_cells: int) -> Content:

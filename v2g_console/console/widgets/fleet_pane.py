@@ -90,6 +90,8 @@ def count_words(summary: FleetSummary, brief: bool) -> list[Word]:
     ]
     if summary.owed:
         words.append((f"owed {summary.owed}", "bold $warning"))
+    if summary.on_hold:
+        words.append((f"{'hold' if brief else 'on hold'} {grouped(summary.on_hold)}", ""))
     words.append((f"stale {summary.stale}{'~' if summary.stale else ''}", ""))
     words.append((f"lost {summary.lost}{'!' if summary.lost else ''}", ""))
     if summary.undescribed:
@@ -115,6 +117,7 @@ def soc_row(summary: FleetSummary, glyphs: Glyphs, width_cells: int) -> Content:
     more = (
         f"  net {arrow} {grouped(abs(summary.net_kw))} kW",
         f"  ({summary.excluded_from_sums} not counted)" if summary.excluded_from_sums else "",
+        f"  fairness {summary.fairness:.2f}" if summary.available else "",
     )
     for text in more:
         if shown.cell_length + len(text) <= width_cells:

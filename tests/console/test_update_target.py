@@ -1,0 +1,167 @@
+"""Giving a running dispatch a new target: nothing is sent by accident, and what became of it is told as the engine says it."""
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+from textual.widgets import Input
+
+from tests.console import pictures
+from tests.console.fake_port import FakePort
+from tests.console.harness import refreshed, running, text, until
+from v2g_console.console.screens import choice
+from v2g_console.console.screens.choice import ChoiceDialog
+from v2g_console.console.screens.overview import OverviewScreen
+from v2g_console.console.screens.update_target import UpdateTargetDialog, check_target, updated_text
+from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply
+from v2g_console.contract.requests import Request, Update
+from v2g_console.contract.snapshot import DispatchView, Snapshot
+from v2g_console.domain.states import DispatchState
+
+VIEW = pictures.first_dispatch()
+
+
+def changed(**changes: object) -> DispatchView:
+    return msgspec.structs.replace(VIEW, **changes)
+
+
+@pytest.fixture
+def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "DWELL_S", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("view", "typed", "power_kw", "said"),
+    [
+        (VIEW, "1200", 1200.0, "▲ 1 200 kW, up: inject more / draw less"),
+        (VIEW, "1 200,5", 1200.5, "up: inject more"),
+        (VIEW, "-300", -300.0, "▼ 300 kW, down: inject less / draw more, the other direction: who can take part is decided anew"),
+        (VIEW, "0", 0.0, "0 kW: its vehicles rest at their baseline until it ends; c cancels it"),
+        (changed(signal="aFRR_DOWN", requested_kw=-50.0), "80", -80.0, "▼ 80 kW"),
+        (changed(signal="NEBEF"), "0", 0.0, "rest at their baseline"),
+    ],
+)
+def test_a_target_is_read_as_it_is_meant(view: DispatchView, typed: str, power_kw: float, said: str) -> None:
+    found, word = check_target(typed, view)
+    assert found == power_kw and said in word.text and not word.wrong
+
+
+@pytest.mark.parametrize(
+    ("view", "typed", "said"),
+    [
+        (VIEW, "", "expected kW with its sign"),
+        (VIEW, "1e999", "expected kW with its sign"),
+        (VIEW, "nan", "expected kW with its sign"),
+        (VIEW, "1500", "that is the target now"),
+        (changed(requested_kw=0.0), "-0", "that is the target now"),
+        (changed(signal="NEBEF"), "-10", "NEBEF takes a positive power"),
+        (changed(state=DispatchState.COMPLETED), "1200", "this dispatch is completed"),
+    ],
+)
+def test_what_is_no_new_target_says_why(view: DispatchView, typed: str, said: str) -> None:
+    found, word = check_target(typed, view)
+    assert found is None and said in word.text
+
+
+def test_what_became_of_it_is_told_by_the_figures_of_the_engine() -> None:
+    assert updated_text(VIEW, 1200.0, changed(requested_kw=1200.0, allocated_kw=1199.5)) == "#7f3a: target ▲ 1 500 kW -> ▲ 1 200 kW, sent"
+    ramped = updated_text(VIEW, 1200.0, changed(requested_kw=1200.0, allocated_kw=1450.0))
+    assert ramped.endswith("accepted; asked of its vehicles so far: ▲ 1 450 kW")
+    assert updated_text(VIEW, 1200.0, None).endswith("accepted")
+
+
+async def test_u_shows_the_present_target_and_sends_the_new_one_after_a_question(no_dwell: None) -> None:
+    port = FakePort()
+    port.answers[Update] = lambda _: Accepted(request="update", result=changed(requested_kw=1200.0, allocated_kw=1200.0))
+    async with running(port) as (app, pilot):
+        await pilot.press("u")
+        await until(pilot, lambda: "target ▲ 1 500 kW, acknowledged ▲ 1 431 kW" in text(app))
+        assert app.screen.query_one(Input).value == "1500"
+        await pilot.press(*"1200", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        assert "target ▲ 1 500 kW -> ▲ 1 200 kW" in text(app)
+        assert port.asked(Update) == []
+        await pilot.press("y")
+        await until(pilot, lambda: bool(app.notices))
+        assert port.asked(Update) == [Update(dispatch_id=pictures.DISPATCH_ID, power_kw=1200.0)]
+        assert app.notices[-1] == "#7f3a: target ▲ 1 500 kW -> ▲ 1 200 kW, sent"
+
+
+async def test_neither_its_own_key_nor_enter_held_down_sends_anything(no_dwell: None) -> None:
+    port = FakePort()
+    async with running(port) as (app, pilot):
+        await pilot.press(*"uuuuuu")
+        assert isinstance(app.screen, UpdateTargetDialog) and app.screen.query_one(Input).value == "1500"
+        await pilot.press(*["enter"] * 4)
+        assert isinstance(app.screen, UpdateTargetDialog)
+        await pilot.press(*"900", *["enter"] * 4)
+        await until(pilot, lambda: not isinstance(app.screen, ChoiceDialog))
+        assert port.asked(Update) == []
+
+
+async def test_a_yes_before_the_question_was_seen_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "DWELL_S", 1e9)
+    port = FakePort()
+    async with running(port) as (app, pilot):
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, UpdateTargetDialog))
+        await pilot.press(*"900", "enter")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await pilot.press("y", "y", "escape")
+        await until(pilot, lambda: isinstance(app.screen, OverviewScreen))
+        assert port.asked(Update) == []
+
+
+async def test_a_dispatch_that_ends_meanwhile_says_so_in_the_dialog() -> None:
+    port = FakePort()
+    async with running(port) as (app, pilot):
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, UpdateTargetDialog))
+        await pilot.press(*"900")
+        port.show(replace(port.picture, dispatches=(changed(state=DispatchState.COMPLETED), pictures.second_dispatch())))
+        await refreshed(pilot, app)
+        await until(pilot, lambda: "this dispatch is completed" in text(app))
+        await pilot.press("enter")
+        assert isinstance(app.screen, UpdateTargetDialog)
+
+
+async def test_a_refusal_and_a_lost_answer_are_told_apart(no_dwell: None) -> None:
+    def lost(_: Request) -> Reply:
+        raise TimeoutError("no answer in 10 s")
+
+    port = FakePort()
+    port.answers[Update] = lambda _: Refused(request="update", reason=Refusal.LINK_DOWN, message="no link", hint="see the link pane")
+    async with running(port) as (app, pilot):
+        for said in ("no link (see the link pane)", "it is not known whether this was done: no answer in 10 s"):
+            await pilot.press("u")
+            await until(pilot, lambda: isinstance(app.screen, UpdateTargetDialog))
+            await pilot.press(*"900", "enter")
+            await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+            await pilot.press("y")
+            await until(pilot, lambda said=said: bool(app.notices) and said in app.notices[-1])  # type: ignore[misc]  # bound per turn
+            port.answers[Update] = lost
+
+
+@pytest.mark.parametrize(
+    ("picture", "said"),
+    [
+        (pictures.quiet(), "no dispatch to update"),
+        (pictures.read_only(), "read-only"),
+        (pictures.stopped(), "STOP is latched"),
+        (replace(pictures.normal(), dispatches=(changed(state=DispatchState.RELEASING),)), "#7f3a is releasing: only a running dispatch"),
+        (replace(pictures.normal(), dispatches=(changed(state=DispatchState.PLANNED),)), "#7f3a is planned: only a running dispatch"),
+    ],
+)
+async def test_where_there_is_nothing_to_update_the_key_says_why(picture: Snapshot, said: str) -> None:
+    async with running(FakePort(picture)) as (app, pilot):
+        await pilot.press("u")
+        await until(pilot, lambda: bool(app.notices))
+        assert said in app.notices[-1]
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (40, 10)])
+async def test_the_dialog_fits(size: tuple[int, int]) -> None:
+    async with running(FakePort(), size) as (app, pilot):
+        await pilot.press("u")
+        await until(pilot, lambda: "new target kW" in text(app))
+        assert "1500" in text(app) and "Enter go on" in text(app)
