@@ -36,11 +36,15 @@ ON CONFLICT DO UPDATE SET dispatch_no = excluded.dispatch_no, number = excluded.
     protocol = max(excluded.protocol, CASE WHEN dispatch_no = excluded.dispatch_no THEN protocol ELSE 0 END),
     release_seq = 0, release_kw = NULL
 WHERE excluded.number >= number"""
+# An upsert of rows that are all there: for UPDATE ... FROM SQLite would look through every standing row for each released vehicle.
 _RELEASES: Final = """
-UPDATE standing SET release_seq = ?, release_kw = j.release_kw
-FROM (SELECT v.no, json_extract(e.value, '$[1]') AS release_kw FROM json_each(?) e CROSS JOIN vehicle v
-    ON v.vehicle_id = json_extract(e.value, '$[0]')) j
-WHERE vehicle_no = j.no AND dispatch_no = ? AND number <= ?"""
+INSERT INTO standing (vehicle_no, dispatch_no, number, seq, valid_until_ms, position, setpoint_kw, baseline_kw, protocol, release_seq,
+    release_kw)
+SELECT s.vehicle_no, s.dispatch_no, s.number, s.seq, s.valid_until_ms, s.position, s.setpoint_kw, s.baseline_kw, s.protocol, ?,
+    json_extract(j.value, '$[1]')
+FROM json_each(?) j CROSS JOIN vehicle v ON v.vehicle_id = json_extract(j.value, '$[0]')
+    CROSS JOIN standing s ON s.vehicle_no = v.no WHERE s.dispatch_no = ? AND s.number <= ?
+ON CONFLICT DO UPDATE SET release_seq = excluded.release_seq, release_kw = excluded.release_kw"""
 _CONFIRMED: Final = """
 DELETE FROM standing WHERE dispatch_no = ? AND number <= ?
     AND vehicle_no IN (SELECT v.no FROM json_each(?) j CROSS JOIN vehicle v ON v.vehicle_id = j.value)"""
