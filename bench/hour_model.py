@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from random import Random
 
-import numpy as np
-
 from tests.unit.engine.virtual_time import VirtualClock, VirtualLoop
 from v2g_console.config.settings import Settings
 from v2g_console.contract.link import LinkCause, LinkHealth, LinkState
@@ -65,8 +63,8 @@ class HourOptions:
 class Sample:
     """One second: kW of regulation, `at_s` since the start of the dispatch.
 
-    `true_kw`: what all vehicles really give. `believed_kw`: what the engine thinks they give. `delivered_kw`: its sum over settled vehicles,
-    None without any. `settled_kw`: the truth of just those.
+    `true_kw`: what they really give. `believed_kw`: what the engine thinks they give. `delivered_kw`: its sum over settled vehicles,
+    None without any. `commands`: messages to vehicles since the engine started.
     """
 
     at_s: float
@@ -243,13 +241,17 @@ class Hour:
         running = self._core.find(reply.dispatch_id)
         assert running is not None
         samples = await self._samples(running)
-        while not running.over:
-            await asyncio.sleep(0.5)
+        await self._over(running)
         turning.cancel()
         await asyncio.gather(turning, return_exceptions=True)
         await self.engine.wind_down("release")
         await self.engine.close()
         return self._result(running, samples)
+
+    async def _over(self, running: Running) -> None:
+        while not running.over:
+            running.changed.clear()
+            await running.changed.wait()
 
     async def _turn(self) -> None:
         while True:
@@ -299,7 +301,9 @@ class Hour:
 
     def _result(self, running: Running, samples: list[Sample]) -> HourResult:
         faults = [spec.fault for spec in self._specs]
-        gone = [spec for spec in self._specs if not spec.trips.announced and spec.trips.first_departure_s < SETTLE_S + self.options.duration_s]
+        gone = [
+            spec for spec in self._specs if not spec.trips.announced and spec.trips.first_departure_s < SETTLE_S + self.options.duration_s
+        ]
         return HourResult(
             options=self.options,
             samples=tuple(samples),
@@ -320,14 +324,3 @@ def run_hour(options: HourOptions) -> HourResult:
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(run())
-
-
-def errors_kw(result: HourResult) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], ...]:
-    """Columns of the samples: time in s, true, believed, acknowledged."""
-    samples = result.samples
-    return (
-        np.array([one.at_s for one in samples]),
-        np.array([one.true_kw for one in samples]),
-        np.array([one.believed_kw for one in samples]),
-        np.array([one.acknowledged_kw for one in samples]),
-    )

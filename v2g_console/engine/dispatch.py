@@ -317,6 +317,11 @@ class Running:
             self.fresh.settled.append(position)
         self.release_counts[wanted] += 1
 
+    def held(self, owner: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Rows of this dispatch that it still has: owned (`owner` is the fleet's column), neither let go nor being released."""
+        mine: NDArray[np.bool_] = (owner[self.rows] == self.slot) & (self.release_state == ReleaseState.NONE)
+        return mine
+
     def answered(self) -> NDArray[np.bool_]:
         """Rows whose vehicle acknowledged a setpoint that is in force."""
         return np.isin(self.command_state, _ANSWERED)

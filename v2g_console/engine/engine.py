@@ -230,7 +230,8 @@ class Engine:
                 await self._resend_unsent(running)
 
     async def _resend_unsent(self, running: Running) -> None:
-        failed = np.flatnonzero(np.isin(running.command_state, (CommandState.FAILED, CommandState.DROPPED)))
+        unsent = np.isin(running.command_state, (CommandState.FAILED, CommandState.DROPPED))
+        failed = np.flatnonzero(unsent & running.held(self._core.fleet.owner))
         if len(failed):
             await self._guarded(send_round(self._core, running, failed, "retry"))
 

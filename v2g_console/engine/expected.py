@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from v2g_console.domain.states import CommandState
 from v2g_console.domain.trust import delivery_ratio
 from v2g_console.engine.core import Core
-from v2g_console.engine.dispatch import ReleaseState, Running
+from v2g_console.engine.dispatch import Running
 from v2g_console.engine.totals import settled_rows
 
 _SILENT = [int(state) for state in (CommandState.TIMED_OUT, CommandState.FAILED, CommandState.EXPIRED)]
@@ -22,6 +22,7 @@ class Belief:
 
     `holds`: still owned and not being released. `regulation_kw`: what it is believed to give (0 where it is let go). `silent`: never
     answered. `refused`: said no. `off`: measured to give something else than it acknowledged. `under`: so little that it counts as failed.
+    `follows`: seen, since its command, to do what it acknowledged.
     """
 
     holds: NDArray[np.bool_]
@@ -30,6 +31,7 @@ class Belief:
     refused: NDArray[np.bool_]
     off: NDArray[np.bool_]
     under: NDArray[np.bool_]
+    follows: NDArray[np.bool_]
 
     @property
     def total_kw(self) -> float:
@@ -39,19 +41,23 @@ class Belief:
 
 def believe(core: Core, running: Running) -> Belief:
     """The present belief."""
-    holds = (core.fleet.owner[running.rows] == running.slot) & (running.release_state == ReleaseState.NONE)
+    holds = running.held(core.fleet.owner)
     answered = running.answered() & holds
     settled = settled_rows(core, running)
     measured_kw = core.fleet.power_kw[running.rows]
     silent = np.isin(running.command_state, _SILENT) & holds
     refused = (running.command_state == CommandState.REJECTED) & holds
-    told_kw = np.where(answered, running.applied_kw, running.baseline_kw)
+    # Until it answers a newer command, a vehicle does what it acknowledged last; a lease that ended binds nobody.
+    binding = np.isfinite(running.applied_kw) & ~refused & (running.command_state != CommandState.EXPIRED)
+    told_kw = np.where(binding, running.applied_kw, running.baseline_kw)
     power_kw = np.where(settled & (answered | silent), measured_kw, told_kw)
-    off = (
-        answered & settled & (np.abs(measured_kw - running.applied_kw) > np.maximum(_OFF_BY_KW, _OFF_BY_SHARE * np.abs(running.applied_kw)))
-    )
+    far = np.abs(measured_kw - running.applied_kw) > np.maximum(_OFF_BY_KW, _OFF_BY_SHARE * np.abs(running.applied_kw))
+    off = answered & settled & far
+    # Who was asked for next to nothing shows nothing, and a power that is there need not be waited for.
+    told_apart = np.abs(running.applied_kw - running.baseline_kw) > _OFF_BY_KW
+    follows = answered & ~far & told_apart & (core.fleet.measured_at[running.rows] > running.sent_at)
     ratio = delivery_ratio(running.applied_kw, running.baseline_kw, measured_kw, core.standing.rules.least_kw)
     under = off & (np.nan_to_num(ratio, nan=1.0) < core.standing.rules.least_ratio)
     away = answered & ~core.fleet.available[running.rows]
-    regulation_kw = np.where(holds & (answered | silent), power_kw - running.baseline_kw, 0.0)
-    return Belief(holds, np.where(away, 0.0, regulation_kw), silent, refused, off | away, under)
+    regulation_kw = np.where(holds, power_kw - running.baseline_kw, 0.0)
+    return Belief(holds, np.where(away, 0.0, regulation_kw), silent, refused, off | away, under, follows & ~away)

@@ -53,6 +53,8 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "released_at": (np.float64, -np.inf),  # monotonic, last confirmed release
     "commanded_at": (np.float64, -np.inf),  # monotonic, last publish of a setpoint or release
     "confirmed_kw": (np.float64, np.nan),  # last setpoint that was acknowledged and not released
+    "open_low_kw": (np.float64, np.nan),  # lowest and highest setpoint published since the last confirmed one
+    "open_high_kw": (np.float64, np.nan),
     "setpoint_kw": (np.float64, np.nan),  # last one published and not released
     "owed": (np.bool_, 0),
     "state": (np.uint8, 0),  # index into contract FLEET_STATE_NAMES while owned or owed
@@ -126,6 +128,8 @@ class Fleet:
     released_at: NDArray[np.float64]
     commanded_at: NDArray[np.float64]
     confirmed_kw: NDArray[np.float64]
+    open_low_kw: NDArray[np.float64]
+    open_high_kw: NDArray[np.float64]
     setpoint_kw: NDArray[np.float64]
     owed: NDArray[np.bool_]
     state: NDArray[np.uint8]
@@ -321,14 +325,21 @@ class Fleet:
     def intend(self, rows: Rows, setpoint_kw: NDArray[np.float64], monotonic: float) -> None:
         """Setpoints that are about to be published: from now on they count in the limits of the sites."""
         self.setpoint_kw[rows] = setpoint_kw
+        self.open_low_kw[rows] = np.fmin(self.open_low_kw[rows], setpoint_kw)
+        self.open_high_kw[rows] = np.fmax(self.open_high_kw[rows], setpoint_kw)
         self.commanded_at[rows] = monotonic
+
+    def confirm(self, rows: Rows, applied_kw: NDArray[np.float64]) -> None:
+        """Vehicles answered their newest command: what was sent before it is no longer open."""
+        self.confirmed_kw[rows] = applied_kw
+        self.open_low_kw[rows] = self.open_high_kw[rows] = self.setpoint_kw[rows]
 
     def free(self, rows: Rows | int, monotonic: float) -> None:
         """Releases are confirmed: the vehicles are free, their setpoints forgotten; baselines stay until new ones can be measured."""
         self.owner[rows] = -1
         self.owed[rows] = False
         self.setpoint_kw[rows] = np.nan
-        self.confirmed_kw[rows] = np.nan
+        self.confirmed_kw[rows] = self.open_low_kw[rows] = self.open_high_kw[rows] = np.nan
         self.released_at[rows] = monotonic
         self.revision += 1
 

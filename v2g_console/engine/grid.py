@@ -79,4 +79,5 @@ def worst_powers_kw(fleet: Fleet, baseline_kw: NDArray[np.float64], response_s: 
     commanded = ~np.isnan(setpoint_kw)
     settled = ~commanded | (fleet.measured_at[:n] > fleet.commanded_at[:n] + response_s)
     confirmed_kw = np.where(commanded, fleet.confirmed_kw[:n], measured_kw)
-    return worst_case_kw(baseline_kw, confirmed_kw, setpoint_kw, measured_kw, settled)
+    open_kw = np.stack((setpoint_kw, fleet.open_low_kw[:n], fleet.open_high_kw[:n]))
+    return worst_case_kw(baseline_kw, confirmed_kw, open_kw, measured_kw, settled)

@@ -1,6 +1,7 @@
 """Vehicles that pass from one dispatch to another of higher rank: their baseline stays frozen, the loser is told what it lost."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import LIVE_COMMAND_STATES, CommandState
@@ -20,12 +21,17 @@ def losses_kw(core: Core, rows: Rows) -> dict[str, float]:
     return lost
 
 
-def hand_over(core: Core, winner: Running, rows: Rows) -> None:
-    """Take `rows` from whoever owns them, before `winner` becomes their owner. The losers decide anew at their next tick."""
+def hand_over(core: Core, winner: Running, rows: Rows) -> NDArray[np.bool_]:
+    """Take `rows` (k) from whoever owns them, before `winner` becomes their owner. The losers decide anew at their next tick.
+
+    Returns which of them (k) may be following a command of the loser.
+    """
+    commanded = np.zeros(len(rows), np.bool_)
     for loser in core.running.values():
         positions = _held(core, loser, rows) if loser is not winner else np.zeros(0, np.intp)
         if not len(positions):
             continue
+        commanded |= np.isin(rows, loser.rows[positions[loser.out[positions]]])
         moved_kw = abs(float(np.sum((loser.setpoint_kw - loser.baseline_kw)[positions])))  # its sign says who lost
         live = positions[np.isin(loser.command_state[positions], _LIVE)]
         loser.set_commands(live, CommandState.SUPERSEDED)
@@ -36,9 +42,9 @@ def hand_over(core: Core, winner: Running, rows: Rows) -> None:
         loser.moved.append((winner.short_id, -moved_kw))
         winner.moved.append((loser.short_id, moved_kw))
         loser.changed.set()
+    return commanded
 
 
 def _held(core: Core, running: Running, rows: Rows) -> Rows:
     """Positions of `rows` that this dispatch still holds."""
-    mine = (core.fleet.owner[running.rows] == running.slot) & (running.release_state == ReleaseState.NONE)
-    return np.flatnonzero(mine & np.isin(running.rows, rows))
+    return np.flatnonzero(running.held(core.fleet.owner) & np.isin(running.rows, rows))

@@ -20,7 +20,7 @@ from v2g_console.engine.mirror import mirror
 from v2g_console.engine.owed import Owed
 from v2g_console.engine.planning import SHORTFALL_KW, Decision, decide
 from v2g_console.engine.refusal import RefusalError
-from v2g_console.engine.release import release_all
+from v2g_console.engine.release import free_unsent, release_all
 from v2g_console.engine.report import report, report_planned
 from v2g_console.engine.retarget import first_step
 from v2g_console.engine.rounds import send_round
@@ -41,10 +41,10 @@ def begin(core: Core, decision: Decision, fields: DispatchFields, origin: Origin
         slot=core.free_slot(),
         created_ms=core.utc_ms(),
     )
-    core.running[running.dispatch_id] = running
-    core.dispatches_begun += 1
     if decision.start_utc_s is None or decision.start_utc_s <= core.clock.utc():
         own(core, running, decision)
+    core.running[running.dispatch_id] = running
+    core.dispatches_begun += 1
     return running
 
 
@@ -57,11 +57,12 @@ def own(core: Core, running: Running, whole: Decision) -> None:
     running.commanded_kw = decision.target_kw
     rows = decision.rows
     vehicles, allocation = decision.vehicles, decision.allocation
-    hand_over(core, running, rows)
+    commanded = hand_over(core, running, rows)
     core.fleet.take(rows, running.slot, vehicles.baseline_kw[rows], vehicles.baseline_kind[rows])
     core.fleet.intend(rows, allocation.setpoint_kw[rows], core.clock.monotonic())
     core.fleet.reason[: len(vehicles)] = decision.reason
-    running.add(rows, allocation.setpoint_kw[rows], vehicles.baseline_kw[rows], allocation.score[rows])
+    positions = running.add(rows, allocation.setpoint_kw[rows], vehicles.baseline_kw[rows], allocation.score[rows])
+    running.out[positions] = commanded  # they follow the loser's setpoint until ours arrives: released whatever becomes of it
     running.limits = tuple((reason.name, kw) for reason, kw in allocation.limits)
     running.left_out = left_out(decision)
     for step in decision.strategy:
@@ -112,8 +113,7 @@ async def _run(core: Core, running: Running, owed: Owed, randomness: random.Rand
         running.end(DispatchState.FAILED, f"the journal did not take the round: {error}")
     if not running.out.any() and running.outcome in (None, DispatchState.FAILED):
         running.end(DispatchState.FAILED, "no command could be published")
-        core.fleet.owner[running.rows] = -1
-        core.fleet.revision += 1
+        free_unsent(core, running)
         running.move(DispatchState.FAILED)
         _end(core, running)
         return
@@ -131,7 +131,7 @@ async def _run(core: Core, running: Running, owed: Owed, randomness: random.Rand
 
 async def _start(core: Core, running: Running) -> bool:
     """Wait for a later start and decide anew then; False if the dispatch ended instead."""
-    while not len(running):
+    while running.started_at is None:
         start_s = _start_in_s(core, running)
         if running.outcome is None and start_s > 0:
             running.changed.clear()
@@ -141,21 +141,25 @@ async def _start(core: Core, running: Running) -> bool:
             running.move(DispatchState.CANCELLED)
             _end(core, running)
             return False
-        try:
-            decision = decide(core, running.request)
-        except RefusalError as error:
-            running.outcome_reason = error.message
-            running.move(DispatchState.EXPIRED)
-            _end(core, running)
-            return False
-        missing = _missing(core, running, decision)
+        missing = _owns(core, running)
         if missing:
             running.outcome_reason = missing
             running.move(DispatchState.EXPIRED)
             _end(core, running)
             return False
-        own(core, running, decision)
     return True
+
+
+def _owns(core: Core, running: Running) -> str:
+    """Decide anew and take the vehicles; why that can't be, empty if it could."""
+    try:
+        decision = decide(core, running.request)
+        missing = _missing(core, running, decision)
+        if not missing:
+            own(core, running, decision)
+    except RefusalError as error:
+        return error.message
+    return missing
 
 
 def _missing(core: Core, running: Running, decision: Decision) -> str:

@@ -64,7 +64,7 @@ def _count_answers(core: Core, running: Running, positions: np.ndarray[tuple[int
     fleet, rows = core.fleet, running.rows[positions]
     fleet.seen_at[rows] = core.clock.monotonic()
     mine = fleet.owner[rows] == running.slot
-    fleet.confirmed_kw[rows[mine]] = running.applied_kw[positions[mine]]
+    fleet.confirm(rows[mine], running.applied_kw[positions[mine]])
     rejected = running.command_state[positions] == CommandState.REJECTED
     np.add.at(fleet.acks, rows, 1)
     np.add.at(fleet.rejects, rows[rejected], 1)

@@ -48,6 +48,10 @@ class Owed:
     def add(self, running: Running, position: int, *, first_seq: int) -> None:
         """A vehicle leaves its dispatch without having confirmed its release, which was first sent with `first_seq`."""
         row = running.row_list[position]
+        before = self._by_row.get(row)
+        if before is not None and before.running is not running:  # of an earlier run: this one's release does for both
+            before.running.set_release(before.position, ReleaseState.NOT_NEEDED)
+            note_releases(self._core, before.running)
         self.forget(row)
         now = self._core.clock.monotonic()
         v2 = self._core.fleet.protocol[row] >= 2
@@ -122,8 +126,10 @@ class Owed:
     def _set_power(self, rows: list[int]) -> None:
         """The power they are released to, as it is right now: the car may have to hurry for its departure."""
         core = self._core
-        columns = core.vehicles()
-        power_kw = release_setpoint_kw(columns.take(np.array(rows)), core.rules)
+        chosen = core.vehicles().take(np.array(rows))
+        # Nothing is known of the battery of a vehicle that has not described itself since a restart: back to its baseline.
+        as_before_kw = np.fmin(np.nan_to_num(chosen.baseline_kw), 0.0)
+        power_kw = np.where(core.fleet.described[rows], release_setpoint_kw(chosen, core.rules), as_before_kw)
         for row, kw in zip(rows, power_kw.tolist(), strict=True):
             owed = self._by_row.get(row)
             if owed is not None:

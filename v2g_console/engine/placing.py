@@ -1,12 +1,16 @@
 """Bringing a new decision into a dispatch under way: vehicles it has get another setpoint, new ones are taken."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 from v2g_console.contract.requests import DispatchFields
 from v2g_console.domain.vehicle import VehicleColumns
 from v2g_console.engine.core import Core
-from v2g_console.engine.dispatch import ReleaseState, Rows, Running
+from v2g_console.engine.dispatch import Rows, Running
+
+_NEXT_TO_NOTHING_KW = 1e-3
 
 
 def place(
@@ -16,8 +20,7 @@ def place(
 
     A vehicle that this dispatch let go, and that is free again, is taken anew, in a row of its own.
     """
-    held = (core.fleet.owner[running.rows] == running.slot) & (running.release_state == ReleaseState.NONE)
-    held_positions = np.flatnonzero(held)
+    held_positions = np.flatnonzero(running.held(core.fleet.owner))
     order = np.argsort(running.rows[held_positions])
     sorted_rows = running.rows[held_positions][order]
     at = np.searchsorted(sorted_rows, rows)
@@ -29,6 +32,7 @@ def place(
     positions = held_positions[order][at[known]]
     running.setpoint_kw[positions] = setpoint_kw[known]
     core.fleet.intend(rows, setpoint_kw, core.clock.monotonic())
+    core.standing.asked(rows)
     new = rows[~known]
     core.fleet.take(new, running.slot, vehicles.baseline_kw[new], vehicles.baseline_kind[new])
     added = running.add(new, setpoint_kw[~known], vehicles.baseline_kw[new], score[~known])
@@ -36,7 +40,8 @@ def place(
 
 
 def rest_of(core: Core, running: Running, power_kw: float) -> DispatchFields:
-    """The dispatch's request with another power, for the rest of its time."""
+    """The dispatch's request with another power, for the rest of its time. For 0 kW its first direction decides who may take part."""
+    power_kw = power_kw or math.copysign(_NEXT_TO_NOTHING_KW, running.request.power_kw)
     fields, remaining_s = running.request, running.duration_s
     if running.ends_at is not None:
         remaining_s = max(1.0, running.ends_at - core.clock.monotonic())

@@ -104,7 +104,7 @@ def decide(core: Core, fields: DispatchFields, *, own_slot: int | None = None) -
     try:
         wanted, allocation, strategy = _allocated(wanted, seen.problem)
         if fields.preempt and allocation.shortfall_kw > SHORTFALL_KW and seen.preemptable.any():
-            allocation = _with_preempted(wanted, seen, allocation)
+            allocation = _with_preempted(core, wanted, seen, allocation)
     except InfeasibleError as error:
         raise RefusalError(Refusal.LIMIT, str(error), "the site is beyond its limit already: see who draws or injects there") from error
     except AllocationError as error:
@@ -123,19 +123,11 @@ def _allocated(wanted: Wanted, problem: Problem) -> "tuple[Wanted, Allocation, t
     return replace(wanted, allocator=found.allocator), found.allocation, found.events
 
 
-def _with_preempted(wanted: Wanted, seen: Situation, free: Allocation) -> Allocation:
+def _with_preempted(core: Core, wanted: Wanted, seen: Situation, free: Allocation) -> Allocation:
     """`free` plus what dispatches of lower rank must give up: only the kW that the free vehicles could not give."""
-    problem, direction = seen.problem, seen.problem.direction
-    tree = problem.tree
-    if tree is not None:
-        settled_kw = np.where(np.isnan(free.setpoint_kw), seen.vehicles.baseline_kw, free.setpoint_kw)
-        tree = with_others(tree, settled_kw, settled_kw, problem.eligible)
-        worst = np.where(seen.preemptable, -seen.vehicles.baseline_kw, 0.0)  # they were counted among the others
-        tree = with_others(tree, worst, worst, seen.preemptable)
-    rest = replace(problem, target_kw=direction * free.shortfall_kw, tree=tree)
-    taken = _from(wanted, rest, seen, _few(seen, free.shortfall_kw))
+    taken = _from(core, wanted, seen, free, _few(seen, free.shortfall_kw))
     if taken.shortfall_kw > SHORTFALL_KW:  # limits of sites: fewer won't do
-        taken = _from(wanted, rest, seen, seen.preemptable)
+        taken = _from(core, wanted, seen, free, seen.preemptable)
     use = np.abs(taken.regulation_kw) > USED_KW
     return replace(
         free,
@@ -149,9 +141,17 @@ def _with_preempted(wanted: Wanted, seen: Situation, free: Allocation) -> Alloca
     )
 
 
-def _from(wanted: Wanted, rest: Problem, seen: Situation, eligible: NDArray[np.bool_]) -> Allocation:
+def _from(core: Core, wanted: Wanted, seen: Situation, free: Allocation, eligible: NDArray[np.bool_]) -> Allocation:
+    """What `eligible` give of the shortfall of `free`, whose vehicles stand fast by now."""
+    problem = seen.with_others(core, seen.problem.eligible | eligible)
+    tree = problem.tree
+    if tree is not None:
+        settled_kw = np.where(np.isnan(free.setpoint_kw), seen.vehicles.baseline_kw, free.setpoint_kw)
+        tree = with_others(tree, settled_kw, settled_kw, problem.eligible)
     exclusion = np.where(seen.preemptable, np.where(eligible, 0, Reason.IN_USE), seen.reason).astype(np.uint8)
-    return allocate(wanted.allocator, replace(rest, eligible=eligible, exclusion=exclusion))
+    target_kw = problem.direction * free.shortfall_kw
+    rest = replace(problem, target_kw=target_kw, tree=tree, eligible=eligible, exclusion=exclusion)
+    return allocate(wanted.allocator, rest)
 
 
 def _few(seen: Situation, missing_kw: float) -> NDArray[np.bool_]:

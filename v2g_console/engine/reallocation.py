@@ -5,7 +5,7 @@ import logging
 import numpy as np
 
 from v2g_console.allocation import AllocationError
-from v2g_console.allocation.reallocate import Outcome, reallocate
+from v2g_console.allocation.reallocate import Outcome, Reallocation, reallocate
 from v2g_console.contract.events import Strategy
 from v2g_console.domain.states import CommandState, DispatchState
 from v2g_console.engine.core import Core
@@ -16,7 +16,7 @@ from v2g_console.engine.placing import place, rest_of
 from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.release import let_go
 from v2g_console.engine.rounds import send_round
-from v2g_console.engine.situation import situation
+from v2g_console.engine.situation import Situation, situation
 from v2g_console.engine.totals import settled_rows
 from v2g_console.engine.wanted import check
 
@@ -54,6 +54,8 @@ async def close_gap(core: Core, running: Running, owed: Owed) -> None:
     silent = np.flatnonzero(belief.silent)
     if len(silent):
         await let_go(core, running, owed, silent)
+        if running.pending:  # somebody moved the target meanwhile: what it comes to is not known yet
+            return
         belief = believe(core, running)
     missing_kw = gap_kw(running, belief)
     if missing_kw and running.sends:
@@ -71,16 +73,10 @@ def judge(core: Core, running: Running, now: float) -> None:
 
 
 async def _share(core: Core, running: Running, belief: Belief, missing_kw: float) -> None:
-    fields = rest_of(core, running, running.commanded_kw or running.target_kw)
+    fields = rest_of(core, running, running.commanded_kw)
     try:
         seen = situation(core, check(fields, core.settings, core.clock.utc()), fields, own_slot=running.slot)
-        n = len(seen.vehicles)
-        held_kw, fixed = np.zeros(n), np.zeros(n, np.bool_)
-        held_kw[running.rows] = belief.regulation_kw
-        keeps = belief.holds & (belief.off | belief.refused | (running.command_state == CommandState.LIMITED))
-        fixed[running.rows] = keeps
-        problem = seen.with_others(core, seen.problem.eligible & ~fixed)
-        found = reallocate(core.settings.dispatch.reallocation, missing_kw, problem, held_kw=held_kw, fixed=fixed)
+        found = _found(core, running, seen, belief, missing_kw)
     except (RefusalError, AllocationError) as error:
         running.reallocate_at = core.clock.monotonic() + HOPELESS_PAUSE_S
         log.warning("no reallocation for %s: %s", running.short_id, error)
@@ -95,3 +91,23 @@ async def _share(core: Core, running: Running, belief: Belief, missing_kw: float
     text = f"{missing_kw:.1f} kW over {len(found.changed)} vehicles ({core.settings.dispatch.reallocation}): {found.outcome.value}"
     core.emit(Strategy(ts=core.ts(), dispatch_id=running.dispatch_id, kind="reallocation", text=text))
     await send_round(core, running, positions, "reallocation")
+
+
+def _found(core: Core, running: Running, seen: Situation, belief: Belief, missing_kw: float) -> Reallocation:
+    """The gap closed by vehicles that were seen to follow; if they don't suffice, by all that hold something and the reserve.
+
+    An ack is no proof, a v1 vehicle's least of all, and of the reserve as many fail as failed before: a gap closed by them comes back.
+    Raises AllocationError.
+    """
+    n = len(seen.vehicles)
+    held_kw, fixed, proven = np.zeros(n), np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    held_kw[running.rows] = belief.regulation_kw
+    fixed[running.rows] = belief.holds & (belief.off | belief.refused | (running.command_state == CommandState.LIMITED))
+    proven[running.rows] = belief.follows
+    strategy = core.settings.dispatch.reallocation
+    for keeps in (fixed | ~proven, fixed):
+        problem = seen.with_others(core, seen.problem.eligible & ~keeps)
+        found = reallocate(strategy, missing_kw, problem, held_kw=held_kw, fixed=keeps)
+        if found.outcome is Outcome.MET:
+            break
+    return found

@@ -59,7 +59,7 @@ def _owe(core: Core, owed: Owed, ghost: Running, standing: Standing) -> int:
             np.array([row], np.intp), standing.setpoint_kw[number : number + 1], standing.baseline_kw[number : number + 1], np.zeros(1)
         ).tolist()
         ghost.valid_until_ms[position] = standing.valid_until_ms[number]
-        ghost.release_sent_at[position] = core.clock.monotonic()
+        ghost.release_sent_at[position] = np.inf  # a release of this run: only what is measured after it proves anything
         ghost.set_release(position, ReleaseState.OWED)
         owed.add(ghost, position, first_seq=core.next_seq())
         count += 1

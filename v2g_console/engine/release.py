@@ -48,13 +48,19 @@ async def release_all(core: Core, running: Running, owed: Owed, *, ramp_s: float
 
 def _to_release(core: Core, running: Running) -> list[int]:
     """Positions to release; vehicles that never got a command are freed at once."""
-    mine = core.fleet.owner[running.rows] == running.slot
-    for position in np.flatnonzero(~(mine & running.out) & (running.release_state == ReleaseState.NONE)):
+    commanded = running.held(core.fleet.owner) & running.out
+    free_unsent(core, running)
+    for position in np.flatnonzero(~commanded & (running.release_state == ReleaseState.NONE)):
         running.set_release(int(position), ReleaseState.NOT_NEEDED)
-    unsent = running.rows[mine & ~running.out]
-    core.fleet.owner[unsent] = -1
+    return [int(position) for position in np.flatnonzero(commanded)]
+
+
+def free_unsent(core: Core, running: Running) -> None:
+    """Free the vehicles that never got a command, and forget what was intended for them."""
+    rows = running.rows[running.held(core.fleet.owner) & ~running.out]
+    core.fleet.owner[rows] = -1
+    core.fleet.setpoint_kw[rows] = np.nan
     core.fleet.revision += 1
-    return [int(position) for position in np.flatnonzero(mine & running.out)]
 
 
 def _decide(core: Core, running: Running, positions: list[int]) -> None:

@@ -8,7 +8,7 @@ from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import CommandState
 from v2g_console.engine.commands import GRACE_AFTER_END_MS, CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
-from v2g_console.engine.dispatch import Rows, Running
+from v2g_console.engine.dispatch import ReleaseState, Rows, Running
 from v2g_console.engine.rounds import round_record
 from v2g_console.transport.port import Outgoing
 
@@ -23,7 +23,7 @@ def due_for_renewal(core: Core, running: Running) -> Rows:
         return np.zeros(0, np.intp)
     utc_ms, lease_ms = core.utc_ms(), dispatch.lease_s * 1000
     ends_ms = (running.ends_ms or 0) + GRACE_AFTER_END_MS
-    leased = (core.fleet.protocol[running.rows] >= 2) & np.isin(running.command_state, _HOLDS)
+    leased = (core.fleet.protocol[running.rows] >= 2) & np.isin(running.command_state, _HOLDS) & running.held(core.fleet.owner)
     due = leased & (running.valid_until_ms < ends_ms) & (running.valid_until_ms - utc_ms < lease_ms / 2)
     waiting = (running.renewal_until_ms > 0) & (running.sent_ms + dispatch.ack_timeout_seconds * 1000 > utc_ms)
     return np.flatnonzero(due & ~waiting)[:MOST_AT_ONCE]
@@ -47,8 +47,9 @@ async def _renew(core: Core, running: Running, positions: Rows) -> None:
 
     def messages() -> Iterator[Outgoing]:
         for position in (int(position) for position in positions):
-            if not running.sends or running.command_state[position] not in _HOLDS or running.seq[position] > seq:
-                continue  # over, or a newer command overtook this round in the journal
+            gone = running.command_state[position] not in _HOLDS or running.release_state[position] != ReleaseState.NONE
+            if not running.sends or gone or running.seq[position] > seq:
+                continue  # over, let go, or a newer command overtook this round in the journal
             running.seq[position] = seq
             running.sent_ms[position] = core.utc_ms()
             running.renewal_until_ms[position] = writer.lease_end_ms(int(running.sent_ms[position]))
@@ -65,5 +66,5 @@ def expire(core: Core, running: Running) -> None:
     if len(over):
         running.set_commands(over, CommandState.EXPIRED)
         running.reason[over] = Reason.EXPIRED
-        core.fleet.state[running.rows[over]] = FLEET_STATE["silent"]
+        core.fleet.state[running.rows[over[running.held(core.fleet.owner)[over]]]] = FLEET_STATE["silent"]
         core.fleet.revision += 1

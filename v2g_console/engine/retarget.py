@@ -39,11 +39,16 @@ async def retarget(core: Core, running: Running, power_kw: float) -> None:
         raise RefusalError(Refusal.INVALID, f"power_kw must be a number, got {power_kw:g}", "cancel ends a dispatch")
     if power_kw:
         power_kw = check(rest_of(core, running, power_kw), core.settings, core.clock.utc()).target_kw
-    running.target_kw = power_kw
-    if running.course is None:
-        running.course = course_of(core, running.commanded_kw, running.commanded_kw)
-    running.course = running.course.towards(power_kw, core.clock.monotonic())
-    await follow(core, running)
+    before = running.target_kw, running.course
+    course = running.course or course_of(core, running.commanded_kw, running.commanded_kw)
+    running.target_kw, running.course = power_kw, course.towards(power_kw, core.clock.monotonic())
+    newest = running.course
+    try:
+        await follow(core, running)
+    except RefusalError:
+        if running.course is newest:  # nobody moved it further meanwhile: a refused target is none
+            running.target_kw, running.course = before
+        raise
 
 
 def course_of(core: Core, from_kw: float, to_kw: float) -> Course:
@@ -55,11 +60,13 @@ def course_of(core: Core, from_kw: float, to_kw: float) -> Course:
 def first_step(core: Core, decision: Decision, fields: DispatchFields) -> tuple[Decision, Course | None]:
     """What a new dispatch sends at once, and its course: all of it unless the target is approached slowly, else the first second's part."""
     course = course_of(core, 0.0, decision.target_kw)
-    now = core.clock.monotonic()
-    if course.arrives_s() <= now:
-        return decision, None
-    step_kw = course.at(now + STEP_S)
-    return decide(core, msgspec.structs.replace(fields, power_kw=step_kw)), course
+    now, step_s = core.clock.monotonic(), STEP_S
+    while now + step_s < course.arrives_s():
+        first = decide(core, msgspec.structs.replace(fields, power_kw=course.at(now + step_s)))
+        if first.used.any():
+            return first, course
+        step_s *= 2.0  # so little that nobody can give it: more at once
+    return decision, None
 
 
 def course_due(core: Core, running: Running, now: float) -> bool:
@@ -81,14 +88,21 @@ async def follow(core: Core, running: Running) -> None:
     wanted_kw = running.course.at(core.clock.monotonic())
     if abs(wanted_kw - running.commanded_kw) <= _dead_band_kw(wanted_kw) and wanted_kw != running.course.to_kw:
         return
+    running.follow_at = core.clock.monotonic() + STEP_S  # also after a decision that is refused
+    before_kw, setpoint_kw = running.commanded_kw, running.setpoint_kw.copy()
     positions = _swing(core, running, wanted_kw)
     running.commanded_kw = wanted_kw
-    running.follow_at = core.clock.monotonic() + STEP_S
     running.reallocate_at = core.clock.monotonic() + 2 * core.settings.dispatch.response_s
     if len(positions):
         running.moving = True
         try:
             await _send(core, running, positions)
+        except RefusalError:  # nothing was published: they are where they were
+            unsent = positions[(running.command_state[positions] == CommandState.DROPPED) & (positions < len(setpoint_kw))]
+            running.setpoint_kw[unsent] = setpoint_kw[unsent]
+            if running.commanded_kw == wanted_kw:
+                running.commanded_kw = before_kw
+            raise
         finally:
             running.moving = False
 
@@ -99,8 +113,7 @@ def _dead_band_kw(target_kw: float) -> float:
 
 def _swing(core: Core, running: Running, wanted_kw: float) -> NDArray[np.intp]:
     """Decide the moves and write them into the columns; returns the positions to send. Raises RefusalError."""
-    # For 0 kW the direction that the dispatch had decides who may take part.
-    decision = decide(core, rest_of(core, running, wanted_kw or math.copysign(1e-3, running.commanded_kw)), own_slot=running.slot)
+    decision = decide(core, rest_of(core, running, wanted_kw), own_slot=running.slot)
     belief = believe(core, running)
     free = belief.holds & ~belief.silent & ~belief.refused & ~belief.off
     fixed_kw = float(np.sum(belief.regulation_kw[~free]))
@@ -144,8 +157,7 @@ def _moves(core: Core, decision: Decision, rows: NDArray[np.intp], target_kw: fl
 
 async def retry_silent(core: Core, running: Running) -> None:
     """A new command, with the same setpoint, to every vehicle that did not answer."""
-    held = core.fleet.owner[running.rows] == running.slot
-    positions = np.flatnonzero(np.isin(running.command_state, _REPEATABLE) & held)
+    positions = np.flatnonzero(np.isin(running.command_state, _REPEATABLE) & running.held(core.fleet.owner))
     if not len(positions):
         raise RefusalError(Refusal.WRONG_STATE, f"{running.short_id}: nobody is silent", "retry is for vehicles that did not answer")
     await _send(core, running, positions)

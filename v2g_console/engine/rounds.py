@@ -11,7 +11,7 @@ from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import CommandState
 from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
-from v2g_console.engine.dispatch import Rows, Running
+from v2g_console.engine.dispatch import ReleaseState, Rows, Running
 from v2g_console.journal.port import DispatchRecord, JournalError, RoundRecord
 from v2g_console.transport.port import Outgoing, PublishOutcome
 
@@ -22,6 +22,7 @@ _PUBLISHED: Final = int(CommandState.PUBLISHED)
 _TOOK: Final = frozenset({PublishOutcome.SENT, PublishOutcome.NO_SUBSCRIBER})
 _ANSWERED: Final = frozenset({int(CommandState.ACKED), int(CommandState.LIMITED)})
 _REPEATED: Final = _ANSWERED | {_PUBLISHED}
+_HELD: Final = int(ReleaseState.NONE)
 
 
 async def send_round(core: Core, running: Running, positions: Rows, kind: str) -> None:
@@ -86,8 +87,8 @@ async def _publish_first(core: Core, running: Running, positions: Rows, seq: int
             if not running.sends:
                 return
             cells = running.cells
-            if cells.seq[position] != seq:  # a newer round took the row over
-                continue
+            if cells.seq[position] != seq or cells.command_state[position] != _PLANNED or cells.release_state[position] != _HELD:
+                continue  # a newer round took the row over, or the vehicle was let go or handed over meanwhile
             now, sent_ms = clock.monotonic(), core.utc_ms()
             cells.sent_at[position] = now
             cells.sent_ms[position] = sent_ms
@@ -138,8 +139,9 @@ async def resend(core: Core, running: Running, positions: list[int]) -> None:
 
     def messages() -> Iterator[Outgoing]:
         for position in positions:
-            if running.sends and running.cells.command_state[position] in _REPEATED:
-                running.cells.attempt[position] = min(255, running.cells.attempt[position] + 1)
+            cells = running.cells
+            if running.sends and cells.command_state[position] in _REPEATED and cells.release_state[position] == _HELD:
+                cells.attempt[position] = min(255, cells.attempt[position] + 1)
                 yield writer.setpoint(position)
 
     await core.link.publish_many(messages(), lambda _, result: core.metrics.count_publish(ok=result in _TOOK))
@@ -164,8 +166,7 @@ def time_out(core: Core, running: Running, now: float) -> None:
         return
     running.set_commands(late, CommandState.TIMED_OUT)
     running.reason[late] = Reason.ACK_TIMEOUT
-    rows = running.rows[late]
-    core.fleet.state[rows] = FLEET_STATE["silent"]
-    core.fleet.timeouts[rows] += 1
+    core.fleet.state[running.rows[late[running.held(core.fleet.owner)[late]]]] = FLEET_STATE["silent"]
+    core.fleet.timeouts[running.rows[late]] += 1
     core.fleet.revision += 1
     running.changed.set()

@@ -40,7 +40,8 @@ def totals(core: Core, running: Running) -> Totals:
         acknowledged_kw = float(np.sum((running.applied_kw - running.baseline_kw)[answered]))
         settled = settled_rows(core, running)
         delivered_kw, coverage = delivered(core, running, settled)
-        unsure = np.isin(running.command_state, _UNANSWERED) & running.out & ~settled
+        released = (running.release_state == ReleaseState.CONFIRMED) | (running.release_state == ReleaseState.NOT_NEEDED)
+        unsure = np.isin(running.command_state, _UNANSWERED) & running.out & ~settled & ~released
         uncertain_kw = float(np.sum((running.setpoint_kw - running.baseline_kw)[unsure]))
     direction = 1.0 if running.target_kw >= 0 else -1.0
     missing_kw = direction * (running.target_kw - acknowledged_kw)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.engine.bench import bench
-from tests.unit.engine.cars import cars
+from tests.unit.engine.cars import Answer, cars
 from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
 from v2g_console.contract.replies import PlanView, Refusal
@@ -57,3 +57,17 @@ async def test_the_whole_fleet_may_have_a_limit() -> None:
         plan = (await one.accepted(ask.Plan(signal="MA", power_kw=60.0, duration_s=60.0))).result
         assert isinstance(plan, PlanView)
         assert plan.allocated_kw == pytest.approx(20.0, abs=0.01)
+
+
+@in_virtual_time
+async def test_every_unanswered_setpoint_counts_not_only_the_newest() -> None:
+    fleet = cars(4, 2, site="paris-nord")
+    async with bench(fleet, sections=GRID) as one:
+        running = await one.active("MA", 12.0, 120.0, vehicles=tuple(car.vehicle_id for car in fleet[:2]))
+        for car in fleet[:2]:
+            car.answer, car.reports = Answer.NEVER, False
+        await one.accepted(ask.Update(dispatch_id=running.dispatch_id, power_kw=22.0))
+        await one.accepted(ask.Update(dispatch_id=running.dispatch_id, power_kw=6.0))
+        plan = (await one.accepted(ask.Plan(signal="MA", power_kw=22.0, duration_s=60.0))).result
+        assert isinstance(plan, PlanView)
+        assert plan.allocated_kw == pytest.approx(13.0, abs=0.1)  # 30 + 5, less the 22 that may still be obeyed
