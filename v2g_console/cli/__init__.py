@@ -4,11 +4,14 @@
 """
 
 import gc
+import os
 import sys
 
 
 def main() -> None:
     """The `v2g-console` command."""
+    # Looking for pydantic's plugins, of which we use none, reads the metadata of every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     gc.disable()  # nothing is thrown away while modules load; those that stay enable it again
     from v2g_console.cli.entry import exit_code
 

@@ -10,9 +10,8 @@ from v2g_console.config.settings import MqttSettings, Settings
 from v2g_console.engine.clock import SystemClock
 from v2g_console.engine.engine import Engine
 from v2g_console.journal.memory import MemoryJournal
-from v2g_console.journal.place import sqlite_options
 from v2g_console.journal.port import Journal
-from v2g_console.journal.sqlite import SqliteJournal
+from v2g_console.journal.recovery import Recovered
 from v2g_console.metrics import Metrics
 from v2g_console.metrics.server import MetricsPortError, MetricsServer
 from v2g_console.prediction import build_prediction
@@ -33,7 +32,8 @@ class Services:
 
     def __init__(self, settings: Settings, *, read_only: bool, demo: bool) -> None:
         self._settings, self._demo = settings, demo
-        metrics, journal = Metrics(), open_journal(settings)
+        metrics = Metrics()
+        journal, found = open_journal(settings)
         self.engine = Engine(
             settings,
             clock=SystemClock(),
@@ -43,7 +43,7 @@ class Services:
             prediction=build_prediction(settings.prediction),
             read_only=read_only,
             demo=demo,
-            found=journal.recovered if isinstance(journal, SqliteJournal) else None,
+            found=found,
         )
         self._metrics_server = MetricsServer(metrics, settings.metrics.host, settings.metrics.port) if settings.metrics.enabled else None
         self._socket: SocketServer | None = None
@@ -100,11 +100,15 @@ class Services:
             self._metrics_server.stop()
 
 
-def open_journal(settings: Settings) -> Journal:
-    """The journal that the configuration names. Raises JournalError if it can't be used."""
+def open_journal(settings: Settings) -> tuple[Journal, Recovered | None]:
+    """The journal that the configuration names, and what an earlier run left in it. Raises JournalError if it can't be used."""
     if settings.journal.backend == "memory":
-        return MemoryJournal(settings.journal.max_entries)
-    return SqliteJournal.open(sqlite_options(settings.journal))
+        return MemoryJournal(settings.journal.max_entries), None
+    from v2g_console.journal.place import sqlite_options
+    from v2g_console.journal.sqlite import SqliteJournal
+
+    journal = SqliteJournal.open(sqlite_options(settings.journal))
+    return journal, journal.recovered
 
 
 def _link(settings: MqttSettings, on_message: MessageHandler, on_link: LinkHandler, refused: RefusedLog, topics: Topics) -> MqttLink:
