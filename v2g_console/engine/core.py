@@ -83,7 +83,6 @@ class Core:
     mismatched_acks: int = 0
     duplicate_acks: int = 0
     late_acks: int = 0
-    dispatches_begun: int = 0
     journal_error: str = ""  # of the last commit; empty: it was taken
     journal_again_at: float = 0.0  # monotonic: until then nothing is tried that can wait
     _notes: list[Record] = field(default_factory=list)

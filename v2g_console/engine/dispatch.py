@@ -219,7 +219,6 @@ class Running:
         self.counts = [0] * len(CommandState)
         self.release_counts = [0] * len(ReleaseState)
         self.release_seq = 0
-        self.latest_seq = 0
         self.row_list: list[int] = []
         self.reason_text: dict[int, str] = {}
         self.outdated: set[int] = set()  # vehicles that acknowledged an older command: the newest is sent to them again
@@ -306,7 +305,6 @@ class Running:
         self.renewal_until_ms[positions] = 0
         self.judged[positions] = False
         self.reason[positions] = Reason.NONE
-        self.latest_seq = seq
 
     def set_release(self, position: int, wanted: int) -> None:
         """Change one vehicle's release state and the counts with it."""

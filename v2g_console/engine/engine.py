@@ -23,7 +23,7 @@ from v2g_console.engine.alarms import Alarms
 from v2g_console.engine.clock import Clock
 from v2g_console.engine.core import Core
 from v2g_console.engine.discovery import Discovery
-from v2g_console.engine.dispatch import Running
+from v2g_console.engine.dispatch import HOLDING, Running
 from v2g_console.engine.expected import believe
 from v2g_console.engine.fleet import Fleet
 from v2g_console.engine.gate import Gate
@@ -276,7 +276,7 @@ class Engine:
         if now - self._progress_at >= PROGRESS_S:
             self._progress_at = now
             for running in core.running.values():
-                if running.state in (DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE):
+                if running.state in HOLDING:
                     self._trace(running, now)
                     report_progress(core, running)
         if now - self._second_at >= 1.0:

@@ -12,7 +12,6 @@ from v2g_console.transport.wire import Description, Telemetry
 
 Rows = NDArray[np.intp]
 CHARGING_BELOW_KW = -0.1
-CLOCK_SKEW_S = 5.0
 _FIRST_CAPACITY = 256
 
 # One line a column: name -> (dtype, value of a new row).
@@ -348,11 +347,6 @@ class Fleet:
         self.owner[row] = -1
         self.owed[row] = True
         self.revision += 1
-
-    def skewed(self) -> NDArray[np.bool_]:
-        """Vehicles whose clock is off by more than 5 s (telemetry stamps are whole seconds)."""
-        offset = self.clock_offset_s[: len(self)]
-        return np.abs(np.nan_to_num(offset)) > CLOCK_SKEW_S
 
     def usable_reason(self, own_slot: int | None = None) -> NDArray[np.uint8]:
         """What the engine itself knows against a vehicle: owned by another dispatch than `own_slot`, or its last release is still owed."""

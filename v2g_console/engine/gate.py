@@ -29,7 +29,6 @@ from v2g_console.journal.port import JournalError, RequestRecord
 log = logging.getLogger(__name__)
 
 _QUERIES = (ask.Fleet, ask.Status, ask.DispatchDetail, ask.Plan)
-_HOLDING = (DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE)
 
 
 class Gate:
@@ -173,7 +172,7 @@ class Gate:
 
     async def _on_holding(self, name: str, act: Callable[[Running], Awaitable[None]]) -> tuple[Result, str]:
         running = self._find(name)
-        if running.state not in _HOLDING or running.outcome is not None:
+        if not running.sends:
             raise RefusalError(
                 Refusal.WRONG_STATE, f"{running.short_id} is {running.state.value}", "only a dispatch under way can be changed"
             )

@@ -14,7 +14,7 @@ from v2g_console.domain.signal import parse_signal
 from v2g_console.domain.states import CommandState, DispatchState
 from v2g_console.engine.clock import parse_rfc3339
 from v2g_console.engine.core import Core
-from v2g_console.engine.dispatch import Running
+from v2g_console.engine.dispatch import HOLDING, Running
 from v2g_console.engine.hand_over import hand_over
 from v2g_console.engine.mirror import mirror
 from v2g_console.engine.owed import Owed
@@ -44,7 +44,6 @@ def begin(core: Core, decision: Decision, fields: DispatchFields, origin: Origin
     if decision.start_utc_s is None or decision.start_utc_s <= core.clock.utc():
         own(core, running, decision)
     core.running[running.dispatch_id] = running
-    core.dispatches_begun += 1
     return running
 
 
@@ -199,7 +198,7 @@ async def _until(core: Core, running: Running, done: Callable[[], bool]) -> None
 async def _release(core: Core, running: Running, owed: Owed, randomness: random.Random) -> None:
     if running.over:
         return
-    if running.state in (DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE):
+    if running.state in HOLDING:
         now = core.clock.monotonic()
         freeze_totals(core, running, now)
         running.released_at = now

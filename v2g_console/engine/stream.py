@@ -50,11 +50,6 @@ class EventStream:
         if isinstance(numbered[1], DispatchEnded):
             self._progress.pop(numbered[1].dispatch_id, None)
 
-    @property
-    def last_number(self) -> int:
-        """Number of the newest event."""
-        return self._number
-
     async def read(self, after: int, wait_s: float) -> EventBatch:
         """Events numbered above `after`, at most 500; waits up to `wait_s` for the first. A reader that starts with 0 missed nothing.
 

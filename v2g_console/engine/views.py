@@ -8,10 +8,10 @@ from v2g_console.contract.requests import Fleet as FleetRequest
 from v2g_console.contract.snapshot import FLEET_STATE_NAMES, DispatchView, FleetSummary
 from v2g_console.domain.capability import capability
 from v2g_console.domain.reasons import EXPLANATION, Reason
-from v2g_console.domain.states import CommandState, DispatchState
+from v2g_console.domain.states import CommandState
 from v2g_console.domain.vehicle import Baseline, Quality
 from v2g_console.engine.core import FLEET_STATE, Core
-from v2g_console.engine.dispatch import ReleaseState, Running
+from v2g_console.engine.dispatch import HOLDING, ReleaseState, Running
 from v2g_console.engine.headroom import SUSTAINED_S
 from v2g_console.engine.totals import ack_progress, release_progress, totals
 
@@ -49,7 +49,7 @@ def dispatch_view(core: Core, running: Running, *, with_trace: bool = True) -> D
     """One dispatch as the operator sees it."""
     now, sums = core.clock.monotonic(), totals(core, running)
     score = running.tracking.score() if running.course is not None else None
-    holds = running.state in (DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE)
+    holds = running.state in HOLDING
     return DispatchView(
         dispatch_id=running.dispatch_id,
         short_id=running.short_id,
