@@ -44,9 +44,9 @@ class Host(App[None]):
     def compose(self) -> ComposeResult:
         yield self.table
 
-    @on(FleetTable.VehicleChosen)
-    def remember(self, event: FleetTable.VehicleChosen) -> None:
-        self.chosen.append(event.vehicle_id)
+    @on(FleetTable.RowChosen)
+    def remember(self, event: FleetTable.RowChosen) -> None:
+        self.chosen.append(event.row_id)
 
     @on(FleetTable.OrderChanged)
     def remember_order(self, event: FleetTable.OrderChanged) -> None:

@@ -84,11 +84,11 @@ class DispatchDetailScreen(ConsoleScreen):
         """Go on in the list."""
         self._enter_list()
 
-    @on(CommandTable.VehicleChosen)
-    def vehicle_chosen(self, event: CommandTable.VehicleChosen) -> None:
+    @on(CommandTable.RowChosen)
+    def vehicle_chosen(self, event: CommandTable.RowChosen) -> None:
         """Open it."""
-        self.model.selected_vehicle_id = event.vehicle_id
-        self.app.push_screen(VehicleDetailScreen(self.model, self.glyphs, event.vehicle_id))
+        self.model.selected_vehicle_id = event.row_id
+        self.app.push_screen(VehicleDetailScreen(self.model, self.glyphs, event.row_id))
 
     def do_filter(self) -> None:
         """Write a filter."""

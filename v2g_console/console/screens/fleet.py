@@ -67,13 +67,13 @@ class FleetScreen(ConsoleScreen):
     @on(FleetTable.CursorMoved)
     def cursor_moved(self, event: FleetTable.CursorMoved) -> None:
         """Actions are about the vehicle under the cursor."""
-        self.model.selected_vehicle_id = event.vehicle_id
+        self.model.selected_vehicle_id = event.row_id
 
-    @on(FleetTable.VehicleChosen)
-    def vehicle_chosen(self, event: FleetTable.VehicleChosen) -> None:
+    @on(FleetTable.RowChosen)
+    def vehicle_chosen(self, event: FleetTable.RowChosen) -> None:
         """Open it."""
-        self.model.selected_vehicle_id = event.vehicle_id
-        self.app.push_screen(VehicleDetailScreen(self.model, self.glyphs, event.vehicle_id))
+        self.model.selected_vehicle_id = event.row_id
+        self.app.push_screen(VehicleDetailScreen(self.model, self.glyphs, event.row_id))
 
     def do_filter(self) -> None:
         """Write a filter."""

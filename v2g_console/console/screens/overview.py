@@ -83,11 +83,11 @@ class OverviewScreen(ConsoleScreen):
     @on(FleetTable.CursorMoved)
     def vehicle_selected(self, message: FleetTable.CursorMoved) -> None:
         """Remember the vehicle, by id."""
-        self.model.selected_vehicle_id = message.vehicle_id
+        self.model.selected_vehicle_id = message.row_id
 
-    @on(FleetTable.VehicleChosen)
-    async def vehicle_chosen(self, message: FleetTable.VehicleChosen) -> None:
+    @on(FleetTable.RowChosen)
+    async def vehicle_chosen(self, message: FleetTable.RowChosen) -> None:
         """Open it."""
         message.stop()
-        self.model.selected_vehicle_id = message.vehicle_id
+        self.model.selected_vehicle_id = message.row_id
         await self.run_action("app.invoke('vehicle.open')")

@@ -23,7 +23,7 @@ _DESCENDING_FIRST: Final = frozenset({SortKey.POWER, SortKey.SETPOINT, SortKey.U
 class FleetTable(LineTable):
     """The fleet, a line a vehicle. `show` takes each snapshot's columns; `set_filter` and `set_order` change what is listed.
 
-    Posts `VehicleChosen` (Enter, or a click on the vehicle under the cursor), `CursorMoved` and `OrderChanged`.
+    Posts `RowChosen` (Enter, or a click on the vehicle under the cursor), `CursorMoved` and `OrderChanged`.
     """
 
     class OrderChanged(Message):

@@ -1,4 +1,4 @@
-"""The base of tables of vehicles: draws only the lines on screen, repaints only those that changed, keeps its cursor on an id."""
+"""The base of tables (of vehicles, dispatches, alarms, entries): draws only the lines on screen, repaints only those that changed, keeps its cursor on an id."""
 
 from abc import abstractmethod
 from typing import ClassVar, Final
@@ -21,9 +21,9 @@ WHEEL_LINES: Final = 3
 
 
 class LineTable(ScrollView, can_focus=True):
-    """A line a vehicle. A subclass says what is listed; see the abstract methods.
+    """A line a row. A subclass says what is listed; see the abstract methods.
 
-    The cursor is a vehicle's id: a new order, new vehicles or a filter never put it on another one. While it isn't listed nothing is
+    The cursor is the id of a row: a new order, new rows or a filter never put it on another one. While it isn't listed nothing is
     highlighted, and the next key starts at the top of what is on screen.
     """
 
@@ -55,19 +55,19 @@ class LineTable(ScrollView, can_focus=True):
     ]
     ALLOW_SELECT = False
 
-    class VehicleChosen(Message):
-        """The operator opened a vehicle."""
+    class RowChosen(Message):
+        """The operator opened a row."""
 
-        def __init__(self, vehicle_id: str) -> None:
+        def __init__(self, row_id: str) -> None:
             super().__init__()
-            self.vehicle_id = vehicle_id
+            self.row_id = row_id
 
     class CursorMoved(Message):
-        """The operator put the cursor on another vehicle."""
+        """The operator put the cursor on another row."""
 
-        def __init__(self, vehicle_id: str) -> None:
+        def __init__(self, row_id: str) -> None:
             super().__init__()
-            self.vehicle_id = vehicle_id
+            self.row_id = row_id
 
     def __init__(self, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
@@ -84,19 +84,19 @@ class LineTable(ScrollView, can_focus=True):
     @property
     @abstractmethod
     def shown(self) -> int:
-        """How many vehicles are listed."""
+        """How many rows are listed."""
 
     @abstractmethod
     def id_at(self, place: int) -> str:
-        """The vehicle listed at `place`, from 0 up to `shown` - 1."""
+        """The id of the row listed at `place`, from 0 up to `shown` - 1."""
 
     @abstractmethod
-    def place_of(self, vehicle_id: str) -> int | None:
-        """Where a vehicle is listed; None if it isn't."""
+    def place_of(self, row_id: str) -> int | None:
+        """Where a row is listed; None if it isn't."""
 
     @abstractmethod
     def lines_at(self, start: int, stop: int) -> list[RowLine]:
-        """How the vehicles listed at `start` up to `stop` are drawn, fewer at the end of the list."""
+        """How the rows listed at `start` up to `stop` are drawn, fewer at the end of the list."""
 
     @abstractmethod
     def columns_for(self, width_cells: int) -> tuple[Column, ...]:
@@ -116,7 +116,7 @@ class LineTable(ScrollView, can_focus=True):
 
     @property
     def cursor_place(self) -> int | None:
-        """Where the cursor's vehicle is listed, from 0; None without a cursor or while it isn't listed."""
+        """Where the row of the cursor is listed, from 0; None without a cursor or while it isn't listed."""
         return None if self.cursor_id is None else self.place_of(self.cursor_id)
 
     def cursor_line(self) -> int | None:
@@ -127,7 +127,7 @@ class LineTable(ScrollView, can_focus=True):
         return place - self._top
 
     def relist(self, cursor_line: int | None) -> None:
-        """The list is another one: set its height, and keep the cursor's vehicle on its screen line."""
+        """The list is another one: set its height, and keep the row of the cursor on its screen line."""
         self.virtual_size = Size(self.size.width, self.shown + HEADER_LINES)
         place = self.cursor_place
         if cursor_line is not None and place is not None:
@@ -154,12 +154,12 @@ class LineTable(ScrollView, can_focus=True):
         if not self.shown:
             return
         place = min(self.shown - 1, max(0, place))
-        vehicle_id = self.id_at(place)
-        moved, self.cursor_id = self.cursor_id != vehicle_id, vehicle_id
+        row_id = self.id_at(place)
+        moved, self.cursor_id = self.cursor_id != row_id, row_id
         self._reveal(place)
         self.repaint()
         if moved:
-            self.post_message(self.CursorMoved(vehicle_id))
+            self.post_message(self.CursorMoved(row_id))
 
     def action_move(self, lines: int) -> None:
         """Move the cursor by lines; without one, or while it isn't listed, start at the top of the screen."""
@@ -172,20 +172,20 @@ class LineTable(ScrollView, can_focus=True):
         self.move_cursor_to((self._top if place is None else place) + pages * max(1, self._visible_lines - 1))
 
     def action_move_to_end(self, last: bool) -> None:
-        """Move the cursor to the first or last vehicle."""
+        """Move the cursor to the first or last row."""
         self.move_cursor_to(self.shown - 1 if last else 0)
 
     def action_choose(self) -> None:
-        """Open the vehicle under the cursor; without a listed one only put the cursor on the top one, so that nothing unseen is opened."""
+        """Open the row under the cursor; without a listed one only put the cursor on the top one, so that nothing unseen is opened."""
         place = self.cursor_place
         if place is None or self.cursor_id is None:
             self.action_move(0)
             return
         self._reveal(place)
-        self.post_message(self.VehicleChosen(self.cursor_id))
+        self.post_message(self.RowChosen(self.cursor_id))
 
     def on_click(self, event: events.Click) -> None:
-        """A title, or a vehicle: it gets the cursor, and opens if it has it. What counts is the id that was drawn there."""
+        """A title, or a row: it gets the cursor, and opens if it has it. What counts is the id that was drawn there."""
         offset = event.get_content_offset(self)
         if offset is None:
             return
@@ -195,11 +195,11 @@ class LineTable(ScrollView, can_focus=True):
         painted = self._painted.get(offset.y)
         if painted is None:
             return
-        vehicle_id = painted[0].vehicle_id
-        if vehicle_id == self.cursor_id:
-            self.post_message(self.VehicleChosen(vehicle_id))
+        row_id = painted[0].row_id
+        if row_id == self.cursor_id:
+            self.post_message(self.RowChosen(row_id))
             return
-        place = self.place_of(vehicle_id)
+        place = self.place_of(row_id)
         if place is not None:
             self.move_cursor_to(place)
 
@@ -220,11 +220,11 @@ class LineTable(ScrollView, can_focus=True):
         self.refresh()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Scroll; the cursor stays on its vehicle."""
+        """Scroll; the cursor stays on its row."""
         self._scroll_by_wheel(event, WHEEL_LINES)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Scroll; the cursor stays on its vehicle."""
+        """Scroll; the cursor stays on its row."""
         self._scroll_by_wheel(event, -WHEEL_LINES)
 
     def notify_style_update(self) -> None:
@@ -233,7 +233,7 @@ class LineTable(ScrollView, can_focus=True):
         self._role_styles.clear()
 
     def render_line(self, y: int) -> Strip:
-        """One line of the screen: the titles, a vehicle, or nothing."""
+        """One line of the screen: the titles, a row, or nothing."""
         if y < HEADER_LINES:
             return self._header()
         lines = self._lines(y, y + 1)
@@ -258,12 +258,12 @@ class LineTable(ScrollView, can_focus=True):
         return max(0, self.size.height - HEADER_LINES)
 
     def _lines(self, first_y: int, end_y: int) -> dict[int, tuple[RowLine, bool]]:
-        """What belongs on screen lines `first_y` to `end_y`, without those below the last vehicle."""
+        """What belongs on screen lines `first_y` to `end_y`, without those below the last row."""
         if not self._layout_columns:
             return {}
         start = self._top + first_y - HEADER_LINES
         lines = self.lines_at(start, min(self.shown, start + end_y - first_y))
-        return {first_y + n: (line, line.vehicle_id == self.cursor_id) for n, line in enumerate(lines)}
+        return {first_y + n: (line, line.row_id == self.cursor_id) for n, line in enumerate(lines)}
 
     def _reveal(self, place: int) -> None:
         if place < self._top:

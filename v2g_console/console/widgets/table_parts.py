@@ -1,4 +1,4 @@
-"""What a table of vehicles is made of: columns that fit a width, and lines of styled pieces."""
+"""What a table is made of: columns that fit a width, and lines of styled pieces."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -32,9 +32,9 @@ Piece = tuple[str, Role]
 
 @dataclass(frozen=True, slots=True)
 class RowLine:
-    """One vehicle as it is drawn; equal lines look equal. `pieces` are padded to their columns' widths."""
+    """One row as it is drawn; equal lines look equal. `pieces` are padded to their columns' widths."""
 
-    vehicle_id: str
+    row_id: str
     pieces: tuple[Piece, ...]
 
 
