@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 PYTEST_ARGS ?= -n 2 --dist loadfile
 
-.PHONY: demo test check format pictures clean
+.PHONY: demo test check format pictures fuzz chaos soak clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/v2g-console demo $(ARGS)
@@ -40,6 +40,23 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 
 pictures: $(VENV)/.test
 	@$(BIN)/python docs/make_pictures.py
+
+MINUTES ?= 5
+# ARGS="--only ack" for one target. atheris has wheels for some systems only; without it the examples are damaged at random.
+fuzz: $(VENV)/.test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]' || echo "no atheris here: going on without coverage"
+	@$(BIN)/python -m tests.fuzz.run --minutes $(MINUTES) $(ARGS)
+
+SEEDS ?= 20
+FIRST ?= 1
+# Real brokers, engine and vehicles, and what goes wrong between them; a table at the end. ARGS=--mutants: a broken engine must be caught.
+chaos: $(VENV)/.test
+	@CHAOS_LONG=1 $(BIN)/python -m pytest -q -n 0 tests/chaos
+	@$(BIN)/python -m tests.chaos --seeds $(SEEDS) --first $(FIRST) $(ARGS)
+
+# make soak MINUTES=10: a large fleet, dispatch after dispatch, a dying broker; memory, tasks, threads and files must not grow.
+soak: $(VENV)/.test
+	@$(BIN)/python -m tests.chaos.soak --minutes $(MINUTES) $(ARGS)
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -6,7 +6,7 @@ Engine, broker and vehicles are processes of their own. The target is a seeded r
 as `update` requests. `clean`: 80 ms to an ack; `faults`: 5 % of the commands lost, 200 ms of latency with as much jitter, 2 % of the
 vehicles losing their connection now and then. Scores as in `v2g_console/allocation/tracking.py`: by the engine's own live collector, which
 sees acks and telemetry only, and by the true power of the vehicles. `sent`: from the request to the last publish of its moves; `acked`:
-until the last of them is answered or given up. The score forgives much (8 s of delay nothing, 70 % of the power still 0.90, a fleet that
+until the last of them is answered or given up. The score forgives much (4 s of latency cost nothing, 70 % of the power still 0.90, a fleet that
 stays where it is about 0.5), so `error` is the plain one: mean |true - target| / mean |target|, at every moment and without any shift.
 Exit code 1 if a true score is below 0.95 (clean) or 0.90 (faults), the error above 10 %, or a cycle's moves took longer to send than the
 cycle.
@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.broker.brokers import Broker, start_mosquitto, start_nats
 from v2g_console.allocation.tracking import TrackingCollector, TrackingScore
+from v2g_console.config.os_users import own_user
 from v2g_console.config.settings import (
     JournalSettings,
     MetricsSettings,
@@ -47,7 +48,7 @@ from v2g_console.engine.dispatch import TRACKING, Running
 from v2g_console.runtime.run import SWITCH_INTERVAL_S
 from v2g_console.runtime.services import Services
 
-ORIGIN = Origin(user="bench", way="cli")
+ORIGIN = Origin(user=own_user(), way="cli")
 FLEET = Path(__file__).resolve().parent / "afrr_fleet.py"
 KW_A_VEHICLE = 2.0
 LEAST_SHARE, STEP_SHARE = 0.05, 0.08

@@ -11,6 +11,7 @@ from itertools import islice
 from random import Random
 
 from tests.unit.engine.virtual_time import VirtualClock, VirtualLoop
+from v2g_console.config.os_users import own_user
 from v2g_console.config.settings import Settings
 from v2g_console.contract.link import LinkCause, LinkHealth, LinkState
 from v2g_console.contract.replies import Accepted
@@ -40,7 +41,7 @@ WINDOW = 100
 ROUND_TRIP_S = 0.005
 SETTLE_S = 60.0
 """Virtual time before the dispatch, in which the fleet is discovered and measured."""
-ORIGIN = Origin(user="bench", way="cli")
+ORIGIN = Origin(user=own_user(), way="cli")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from v2g_console.journal.port import AcksRecord, RoundRecord
-from v2g_console.journal.read import JournalReader, Wanted
+from v2g_console.journal.read import JournalReader
 from v2g_console.journal.sqlite import SqliteJournal, SqliteOptions
 from v2g_console.journal.verify import verify
+from v2g_console.journal.wanted import Wanted
 
 LIMIT_MS = 20.0
 DISPATCH = "6f1d2c3b4a5968778695a4b3c2d1e0f0"

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from v2g_console.config.os_users import own_user
 from v2g_console.config.settings import (
     DispatchSettings,
     FleetSettings,
@@ -50,7 +51,7 @@ from v2g_console.transport.topics import Topics
 from v2g_console.transport.wire import Ack, CommandV1
 
 HERE = Path(__file__).resolve().parent
-ORIGIN = Origin(user="bench", way="cli")
+ORIGIN = Origin(user=own_user(), way="cli")
 PYTHONS_SWITCH_INTERVAL_S = 0.005
 
 

@@ -1,12 +1,25 @@
 """For the whole suite: tests marked `mosquitto` need the broker; without it they are skipped and named at the end, in CI they fail."""
 
 import os
+import sys
+import threading
+from collections.abc import Iterator
 
 import pytest
 
 from tests.broker.brokers import INSTALL_HINT, find_mosquitto
+from v2g_console.config import redact
 
 _REASON = "mosquitto is not installed"
+
+
+@pytest.fixture(autouse=True)
+def process_as_before() -> Iterator[None]:
+    """What belongs to the whole process is put back: secrets that were learned, and who is told of uncaught errors."""
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    redact._LEARNED.clear()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

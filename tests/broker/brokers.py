@@ -122,14 +122,11 @@ def start_mosquitto(
     tuned: bool = True,
     extra: str = "",
 ) -> Broker:
-    """mosquitto on a free loopback port with our own tuning file; `acl` is copied, `users` maps names to passwords."""
+    """mosquitto on a free loopback port with the files that we ship, read where they are; `users` maps names to passwords."""
     program = find_mosquitto()
     assert program is not None, f"mosquitto is missing: {INSTALL_HINT}"
-    included = directory / "conf.d"
-    included.mkdir(parents=True, exist_ok=True)
-    if tuned:
-        shutil.copy(DEPLOY / "tuning.conf", included)
-    lines = [f"include_dir {included}", *(["user root"] if os.geteuid() == 0 else [])]
+    directory.mkdir(parents=True, exist_ok=True)
+    lines = [*([f"include_dir {DEPLOY}"] if tuned else []), *(["user root"] if os.geteuid() == 0 else [])]
     body = [f"allow_anonymous {'false' if users or require_certificate else 'true'}"]
     if tls:
         body += [f"cafile {tls.ca}", f"certfile {tls.certificate}", f"keyfile {tls.key}"]
@@ -137,14 +134,11 @@ def start_mosquitto(
         body += ["require_certificate true", "use_identity_as_username true"]
     if users:
         passwords = directory / "passwords"
-        passwords.write_text("".join(f"{name}:{_mosquitto_hash(password)}\n" for name, password in users.items()))
+        passwords.write_text("".join(f"{name}:{mosquitto_hash(password)}\n" for name, password in users.items()))
         passwords.chmod(0o600)
         body.append(f"password_file {passwords}")
     if acl:
-        copied = directory / "acl"
-        shutil.copy(acl, copied)
-        copied.chmod(0o600)
-        body.append(f"acl_file {copied}")
+        body.append(f"acl_file {acl}")
 
     def command(port: int) -> list[str]:
         config = directory / "mosquitto.conf"
@@ -152,6 +146,27 @@ def start_mosquitto(
         return [str(program), "-c", str(config), "-v"]
 
     broker = Broker(command, directory, scheme="ssl" if tls else "tcp")
+    broker.start()
+    return broker
+
+
+def start_as_shipped(directory: Path, tls: TlsFiles) -> Broker:
+    """mosquitto with the listener, tuning and ACL of `deploy/`: only paths and port are those of the test."""
+    program = find_mosquitto()
+    assert program is not None, f"mosquitto is missing: {INSTALL_HINT}"
+    directory.mkdir(parents=True, exist_ok=True)
+    ours = {"cafile": tls.ca, "certfile": tls.certificate, "keyfile": tls.key, "acl_file": DEPLOY / "acl"}
+
+    def command(port: int) -> list[str]:
+        lines = [f"include_dir {DEPLOY}", *(["user root"] if os.geteuid() == 0 else [])]
+        for line in (DEPLOY / "listener.example").read_text().splitlines():
+            name = line.partition(" ")[0]
+            lines.append(f"listener {port} 127.0.0.1" if name == "listener" else f"{name} {ours[name]}" if name in ours else line)
+        config = directory / "mosquitto.conf"
+        config.write_text("\n".join([*lines, ""]))
+        return [str(program), "-c", str(config), "-v"]
+
+    broker = Broker(command, directory, scheme="ssl")
     broker.start()
     return broker
 
@@ -192,7 +207,7 @@ class _NatsBroker(Broker):
         raise RuntimeError(f"nats-server does not start:\n{self.log.read_text()[-2000:]}")
 
 
-def _mosquitto_hash(password: str) -> str:
+def mosquitto_hash(password: str) -> str:
     """mosquitto's own format: PBKDF2-SHA512, 101 rounds."""
     salt = os.urandom(12)
     digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 101, 64)

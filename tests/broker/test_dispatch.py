@@ -13,6 +13,7 @@ import trustme
 from tests.broker.brokers import DEPLOY, Broker, TlsFiles, start_mosquitto
 from tests.broker.conftest import write_certificate
 from tests.broker.links import DEADLINE_S, Links, TestLink, eventually
+from v2g_console.config.os_users import own_user
 from v2g_console.config.settings import (
     DispatchSettings,
     JournalSettings,
@@ -33,7 +34,7 @@ from v2g_console.transport.codec import decode_command, encode_ack, encode_descr
 from v2g_console.transport.wire import Ack, CommandV1, Description, Telemetry
 
 PROMPT = DispatchSettings(response_s=0.2)  # simulated vehicles follow at once
-OPERATOR = Origin(user="ana", way="console")
+OPERATOR = Origin(user=own_user(), way="console")
 
 
 class Room:

@@ -11,6 +11,8 @@ import pytest
 
 from tests.broker.brokers import start_nats
 from tests.broker.test_program import PROGRAM, running, until
+from tests.chaos.gateway import LONG, Gateway, in_order
+from tests.chaos.gateway import wait as wait_for
 
 VEHICLES = 30
 DEADLINE_S = 40.0
@@ -45,11 +47,10 @@ def injecting(folder: Path) -> list[str]:
     return [row["vehicle_id"] for row in ask(folder, "fleet", "ls")["rows"] if (row["power_kw"] or 0.0) > 0.1]
 
 
-@pytest.mark.parametrize("protocol", ["1", "2"])
-def test_a_killed_engine_releases_at_its_next_start(protocol: str, tmp_path: Path) -> None:
+def test_a_killed_engine_releases_v1_vehicles_at_its_next_start(tmp_path: Path) -> None:
     broker = start_nats(tmp_path / "broker")
     simulator = subprocess.Popen(
-        [*PROGRAM, "simulate", "--broker", broker.url, "--vehicles", str(VEHICLES), "--protocol", protocol, "--telemetry-interval", "1"],
+        [*PROGRAM, "simulate", "--broker", broker.url, "--vehicles", str(VEHICLES), "--protocol", "1", "--telemetry-interval", "1"],
         stderr=subprocess.DEVNULL,
     )
     try:
@@ -88,3 +89,55 @@ def wait(condition: Any) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not condition():
         assert time.monotonic() < deadline, "it did not come true"
+
+
+KILLS = [("resume", "update committed"), ("release", "mid renewal")]
+MORE_KILLS = [
+    ("resume", "mid publish"),
+    ("resume", "mid renewal"),
+    ("release", "after the commit, before the publish"),
+]
+KILLS += MORE_KILLS if LONG else []
+
+
+@pytest.mark.parametrize(("policy", "point"), KILLS, ids=[f"{policy}, {point}" for policy, point in KILLS])
+def test_killed_at_a_named_step_it_is_resumed_or_released_as_configured(policy: str, point: str, tmp_path: Path) -> None:
+    broker = start_nats(tmp_path / "broker")
+    gateway = Gateway(tmp_path, broker.url, dispatch=f"{{ack_timeout_seconds: 2, on_recovery: {policy}, reallocation: none}}")
+    orders = json.dumps({"kill_at": point, "kill_after": 3 if point == "mid publish" else 1, "lease_s": 3.0})
+    try:
+        with gateway.vehicles(broker.url, 12):
+            with gateway.engine(orders=orders) as engine:
+                engine.said("engine.ready")
+                gateway.all_fresh(12)
+                gateway.command("dispatch", "--signal", "MA", "--power-kw", "10", "--duration", "60s")
+                if point == "update committed":
+                    dispatch_id = engine.said("dispatch.active")["dispatch_id"]
+                    gateway.command("update", dispatch_id, "--power-kw", "16")
+                assert engine.ended() == -9
+            before = {line["command_id"] for line in gateway.commands()}
+            arrived = len(gateway.commands())
+            with gateway.engine() as engine:
+                said = engine.said("engine.recovered")
+                assert [len(said["resumed"]), len(said["released"])] == ([1, 0] if policy == "resume" else [0, 1])
+                engine.said("alarm.raised", kind="recovered")
+                if policy == "resume":
+                    active = engine.said("dispatch.active", dispatch_id=said["resumed"][0])
+                    assert active["reason"] == "resumed after a restart of the engine"
+                    assert active["requested_kw"] == (16.0 if point == "update committed" else 10.0)
+                    wait_for(lambda: engine.said("dispatch.progress")["acknowledged_kw"] == pytest.approx(active["requested_kw"], abs=0.1),
+                             "its power is back")  # fmt: skip
+                    assert gateway.command("stop").returncode == 0
+                    assert engine.said("dispatch.stopped")["owed"] == 0
+                wait_for(lambda: gateway.ask("status")["fleet"]["owed"] == 0, "every release is confirmed")
+                engine.said("alarm.cleared", kind="recovered")
+                engine.process.terminate()
+                assert engine.ended() == 0
+        assert not {line["command_id"] for line in gateway.commands()[arrived:]} & before, "nothing old is sent again"
+        assert in_order(gateway.commands())
+        assert not [kw for kw in gateway.targets_kw().values() if kw is not None], "nobody follows a setpoint"
+        assert gateway.journal_command("verify").startswith("ok:")
+        seqs = {entry["record"]["seq"] for entry in gateway.entries("--kind", "round")}
+        assert {line["seq"] for line in gateway.commands()} <= seqs, "every round that went out is in the journal"
+    finally:
+        broker.stop()

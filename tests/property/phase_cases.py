@@ -7,7 +7,7 @@ import numpy as np
 
 from tests.property.fleets import random_tree, simple_problem
 from v2g_console.allocation import Problem
-from v2g_console.allocation.phases import PhaseLimits
+from v2g_console.allocation.phase_limits import PhaseLimits
 from v2g_console.allocation.problem import usable_headroom_kw
 from v2g_console.allocation.tree import room_for
 from v2g_console.domain.vehicle import F8

@@ -1,12 +1,15 @@
 """Phase limits: never broken, as much of the target as they allow, the best of that, and the right name for what stands in the way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tests.property.phase_cases import best, phase_case, worst_flows
+from tests.property.phase_cases import ON_PHASES, best, phase_case, worst_flows
 from v2g_console.allocation import Allocation, Problem, allocate
 from v2g_console.allocation.curves import ALLOCATORS
-from v2g_console.allocation.phases import PhaseLimits, allocate_phases
+from v2g_console.allocation.phase_limits import PhaseLimits, forgiven
+from v2g_console.allocation.phases import allocate_phases
 from v2g_console.allocation.problem import usable_headroom_kw
 from v2g_console.allocation.strategy import allocate_trimmed
 from v2g_console.domain.reasons import Reason
@@ -112,3 +115,47 @@ def test_the_order_of_the_vehicles_does_not_matter() -> None:
         )
         one, other = allocate_phases("smart", problem, limits), allocate_phases("smart", shuffled, moved)
         assert other.regulation_kw == pytest.approx(one.regulation_kw[order], abs=1e-4), seed
+
+
+def _on_any_phases(rng: np.random.Generator, problem: Problem, limits: PhaseLimits) -> PhaseLimits:
+    """The same case with about half of the vehicles on phases that nobody knows, and limits that hold before the dispatch all the same."""
+    unknown = rng.random(len(limits.site_of)) < 0.5
+    share = np.where(unknown[:, None], 1.0, limits.share)
+    baseline = np.where(problem.eligible, problem.vehicles.baseline_kw, 0.0)
+    at = np.flatnonzero((limits.site_of >= 0) & unknown)
+    low, high = np.zeros(limits.lower_kw.shape), np.zeros(limits.lower_kw.shape)
+    np.add.at(low, limits.site_of[at], np.minimum(baseline[at], 0.0)[:, None] * np.ones(3))
+    np.add.at(high, limits.site_of[at], np.maximum(baseline[at], 0.0)[:, None] * np.ones(3))
+    return replace(limits, share=share, lower_kw=limits.lower_kw + low, upper_kw=limits.upper_kw + high + 8.0)
+
+
+@pytest.mark.parametrize("name", ["equal", "merit", "trimmed"])
+def test_vehicles_on_unknown_phases_break_no_limit_wherever_they_are(name: str) -> None:
+    given = 0.0
+    for seed in range(3000, 3000 + CASES // 2):
+        rng = np.random.default_rng(seed)
+        problem, limits = phase_case(seed)
+        limits = _on_any_phases(rng, problem, limits)
+        allowed = forgiven(problem, limits)
+        got = allocate_trimmed("equal", problem, allowed) if name == "trimmed" else allocate_phases(name, problem, allowed)
+        given += abs(got.allocated_kw)
+        for _ in range(5):  # wherever they really are
+            truth = np.where(limits.anywhere[:, None], ON_PHASES[rng.integers(0, 5, len(limits.share))], limits.share)
+            real = replace(limits, share=truth)
+            before_low, before_high = worst_flows(problem, real, np.zeros(len(truth)))
+            low, high = worst_flows(problem, real, np.abs(got.regulation_kw))
+            assert (low >= np.minimum(limits.lower_kw, before_low) - 1e-5).all(), seed
+            assert (high <= np.maximum(limits.upper_kw, before_high) + 1e-5).all(), seed
+    assert given > 100.0
+
+
+def test_a_phase_beyond_its_limit_is_forgiven_but_not_loaded_further() -> None:
+    problem, limits = phase_case(42)
+    over = replace(limits, upper_kw=np.full(limits.upper_kw.shape, -30.0), lower_kw=np.full(limits.lower_kw.shape, -200.0))
+    problem = replace(problem, target_kw=abs(problem.target_kw))
+    got = allocate_phases("equal", problem, forgiven(problem, over))
+    assert (np.abs(got.regulation_kw)[limits.site_of >= 0] < 1e-5).all()
+    relief = replace(problem, target_kw=-abs(problem.target_kw))
+    assert abs(allocate_phases("equal", relief, forgiven(relief, over)).allocated_kw) == pytest.approx(
+        abs(allocate("equal", relief).allocated_kw), abs=1e-5
+    )

@@ -34,7 +34,9 @@ def allocate(name: str, problem: Problem) -> Allocation:
     plan = allocator(problem, headroom_kw)
     powers_kw, held, node = _fill(problem, plan, headroom_kw)
     code = reasons(problem, headroom_kw, powers_kw, held, node)
-    return answer(problem, plan, powers_kw, code)
+    if problem.tree is None:
+        return answer(problem, plan, powers_kw, code)
+    return answer(problem, plan, powers_kw, code, places=problem.tree.names, held_by=node)
 
 
 def _fill(problem: Problem, plan: Plan, headroom_kw: F8) -> tuple[F8, Bool, Nodes]:

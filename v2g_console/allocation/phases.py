@@ -14,65 +14,19 @@ from v2g_console.allocation.allocate import allocate
 from v2g_console.allocation.answer import answer
 from v2g_console.allocation.explain import reasons
 from v2g_console.allocation.minpower import Segments, fill_around_holes, segments
+from v2g_console.allocation.phase_limits import TOLERANCE_KW, PhaseInfeasibleError, PhaseLimits, outside, phase_room
 from v2g_console.allocation.problem import MICROWATT_KW, Allocation, Problem, usable_headroom_kw
 from v2g_console.allocation.programme import InfeasibleProgrammeError, Programme, Rows, solve
 from v2g_console.allocation.shapes import Plan
-from v2g_console.allocation.tree import AllocationError, InfeasibleError, Nodes, no_room, room_for
+from v2g_console.allocation.tree import Nodes, no_room, room_for
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.vehicle import F8, Bool
 
-PHASES: Final = 3
-_TOLERANCE_KW: Final = 1e-6
 _NOTHING_KW: Final = 1e-7
 _SLACK_KW: Final = 5e-7
 """Above the solver's tolerance, so that the largest sum it found stays feasible when it is asked for again."""
 _BINDS: Final = 1e-9
 """A multiplier above this is one of a limit that binds."""
-
-
-class PhaseInfeasibleError(InfeasibleError):
-    """A site is over a phase limit whatever the vehicles of the problem do, or the limits together leave nothing."""
-
-    def __init__(self, detail: str) -> None:
-        self.node = -1
-        self.reason = Reason.SITE_LIMIT
-        ValueError.__init__(self, f"{self.reason.name} {detail}")
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseLimits:
-    """Limits of s sites a phase in kW, absolute net power, positive = to the grid; n vehicles.
-
-    `site_of` (n): the site of each vehicle, -1 for none. `share` (n x 3): which part of its power a vehicle has on L1, L2, L3; rows of
-    vehicles with a site add up to 1 (one phase: 1, 0, 0; three: a third each). `lower_kw`, `upper_kw` (s x 3): limits, -inf / +inf for
-    none. `other_low_kw`, `other_high_kw` (s x 3): lowest and highest power of all that is no eligible vehicle of the problem. `names` (s).
-    Raises AllocationError for shares, indices or limits that contradict each other.
-    """
-
-    site_of: Nodes
-    share: F8
-    lower_kw: F8
-    upper_kw: F8
-    other_low_kw: F8
-    other_high_kw: F8
-    names: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        n, s = len(self.site_of), len(self.names)
-        if self.share.shape != (n, PHASES):
-            raise AllocationError(f"phase shares are {self.share.shape}, expected {(n, PHASES)}")
-        for column in (self.lower_kw, self.upper_kw, self.other_low_kw, self.other_high_kw):
-            if column.shape != (s, PHASES):
-                raise AllocationError(f"a column of the phase limits is {column.shape}, expected {(s, PHASES)}")
-        if ((self.site_of < -1) | (self.site_of >= s)).any():
-            raise AllocationError(f"the phase limits point to sites that don't exist (there are {s})")
-        bad = (self.site_of >= 0) & (~(self.share >= 0.0).all(axis=1) | ~(np.abs(self.share.sum(axis=1) - 1.0) < 1e-6))
-        if bad.any():
-            raise AllocationError(f"the phase shares of vehicle row {int(np.flatnonzero(bad)[0])} must be >= 0 and add up to 1")
-        wrong = ~((self.lower_kw <= self.upper_kw) & (self.other_low_kw <= self.other_high_kw)).all(axis=1)
-        if wrong.any():
-            name = self.names[int(np.flatnonzero(wrong)[0])]
-            raise AllocationError(f"the phase limits of {name} contradict each other: lower above upper, or no number")
 
 
 def allocate_phases(name: str, problem: Problem, limits: PhaseLimits, *, time_limit_s: float = 1.0) -> Allocation:
@@ -98,30 +52,9 @@ def allocate_phases(name: str, problem: Problem, limits: PhaseLimits, *, time_li
     less = powers_kw[rows] < headroom_kw[rows] - MICROWATT_KW
     for names, reason in ((network.phase_rows, Reason.SITE_LIMIT), *network.tree_rows):
         code[rows[less & ~held[rows] & solver.under(names)]] = reason
-    return answer(problem, plan, powers_kw, code, exact_to_kw=_TOLERANCE_KW)
-
-
-def phase_room(problem: Problem, limits: PhaseLimits) -> Rows:
-    """What each phase of each site (row 3 * site + phase) leaves to regulation x >= 0 in the direction of the target; n columns."""
-    if len(limits.site_of) != len(problem.vehicles):
-        raise AllocationError(f"the phase limits have {len(limits.site_of)} rows for {len(problem.vehicles)} vehicles")
-    vehicle, phase = np.nonzero((limits.share > 0.0) & (limits.site_of >= 0)[:, None])
-    row, value = PHASES * limits.site_of[vehicle] + phase, limits.share[vehicle, phase]
-    baseline = np.where(problem.eligible, np.nan_to_num(problem.vehicles.baseline_kw), 0.0)
-    at_zero = np.bincount(row, weights=value * baseline[vehicle], minlength=PHASES * len(limits.names))
-    takes_part = usable_headroom_kw(problem)[vehicle] > 0.0
-    row, vehicle, value = row[takes_part], vehicle[takes_part], value[takes_part]
-    low, high = at_zero + limits.other_low_kw.ravel(), at_zero + limits.other_high_kw.ravel()
-    if problem.direction > 0:
-        return Rows(row, vehicle, value, limits.lower_kw.ravel() - low, limits.upper_kw.ravel() - high)
-    return Rows(row, vehicle, value, high - limits.upper_kw.ravel(), low - limits.lower_kw.ravel())
-
-
-def outside(room: Rows, powers_kw: F8) -> Bool:
-    """Which rows of `room` the powers (n, kW) break. Rows where nobody can do anything are none of our business."""
-    sums = room.sums(powers_kw)
-    peopled = np.bincount(room.row, minlength=len(sums)) > 0
-    return peopled & ((sums > room.most + _TOLERANCE_KW) | (sums < room.least - _TOLERANCE_KW))
+    held_by = np.full(len(headroom_kw), -1, np.intp)
+    held_by[rows] = solver.held_by()
+    return answer(problem, plan, powers_kw, code, exact_to_kw=TOLERANCE_KW, places=network.names, held_by=held_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +93,10 @@ def _network(problem: Problem, limits: PhaseLimits, room: Rows, rows: Nodes) -> 
     number = np.arange(len(every.least))
     is_site = np.zeros(0, np.bool_) if tree is None else tree.is_site
     site_rows = np.concatenate(([False], is_site, np.zeros(len(room.least), np.bool_)))
-    signature = np.column_stack(((-1 if tree is None else tree.node_of[rows]) + np.zeros(n), limits.site_of[rows], limits.share[rows]))
+    anywhere = limits.anywhere[rows] & (limits.site_of[rows] >= 0)  # what they count for differs from one to the next
+    alone = np.where(anywhere, np.arange(n), -1)
+    node_of = -1 if tree is None else tree.node_of[rows]
+    signature = np.column_stack((node_of + np.zeros(n), limits.site_of[rows], limits.share[rows], alone))
     return _Network(
         rows=every,
         phase_rows=number > nodes,
@@ -169,7 +105,8 @@ def _network(problem: Problem, limits: PhaseLimits, room: Rows, rows: Nodes) -> 
         names=(
             "the sum",
             *(() if tree is None else tree.names),
-            *(f"{name} L{phase + 1}" for name in limits.names for phase in range(PHASES)),
+            *limits.places,
+            *limits.places,
         ),
     )
 
@@ -200,6 +137,14 @@ class _Solver:
         under[rows.column[(chosen & self._binding)[rows.row]]] = True
         return under
 
+    def held_by(self) -> Nodes:
+        """A row that bound above each vehicle, -1 for none; a site's or feeder's before a phase's."""
+        rows = self._network.rows
+        held = np.full(len(self._slope), -1, np.intp)
+        told = np.flatnonzero(self._binding[rows.row] & (rows.row > 0))[::-1]
+        held[rows.column[told]] = rows.row[told]
+        return held
+
     def _merged(self, lower_kw: F8, upper_kw: F8) -> F8:
         """The linear programme with one variable for vehicles that are alike, who then share by what is between their bounds."""
         rank = np.unique(self._score, return_inverse=True)[1]
@@ -229,8 +174,8 @@ class _Solver:
             x = self._solve(programme)
         except PhaseInfeasibleError:  # by a rounding error: the sum is the largest there is
             x = self._solve(replace(programme, rows=_with_slack(programme.rows)))
-        if programme.rows.most[0] < self.target_kw - _TOLERANCE_KW:
-            self._binding = programme.rows.sums(x) > programme.rows.most - _TOLERANCE_KW
+        if programme.rows.most[0] < self.target_kw - TOLERANCE_KW:
+            self._binding = programme.rows.sums(x) > programme.rows.most - TOLERANCE_KW
         return x
 
     def _solve(self, programme: Programme) -> F8:
@@ -246,10 +191,16 @@ class _Solver:
         """The first row that can't be met by itself, in words."""
         rows = programme.rows
         least, most = rows.sums(programme.lower), rows.sums(programme.upper)
-        for k in np.flatnonzero((least > rows.most + _TOLERANCE_KW) | (most < rows.least - _TOLERANCE_KW)):
-            wanted = f"{rows.least[k]:.1f} to {rows.most[k]:.1f}"
+        for k in np.flatnonzero((least > rows.most + TOLERANCE_KW) | (most < rows.least - TOLERANCE_KW)):
+            wanted = _range_words(float(rows.least[k]), float(rows.most[k]))
             return f"at {self._network.names[k]}: regulation must be {wanted} kW there, its vehicles can do {least[k]:.1f} to {most[k]:.1f}"
         return f"between several phases: no regulation up to {self.target_kw:.1f} kW keeps all limits at once"
+
+
+def _range_words(least: float, most: float) -> str:
+    if not np.isfinite(most):
+        return f"at least {least:.1f}"
+    return f"{least:.1f} to {most:.1f}" if np.isfinite(least) else f"at most {most:.1f}"
 
 
 def _with_most(rows: Rows, sum_kw: float) -> Rows:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from v2g_console.allocation.tree import AllocationError, SiteTree
 from v2g_console.domain.reasons import Reason
@@ -70,7 +71,8 @@ class Allocation:
     sum of `parts` (weighted features by name; none for allocators without a score). `reason` says why a vehicle got nothing, or less
     than it could although more was wanted; 0 where it got its full headroom or its share of a target that is met.
     `shortfall_kw` >= 0 is what is missing in size, whichever the direction. `limits` names what stands in the way of the rest, ranked by
-    the kW of headroom lost to it; it is empty only if nothing is missing.
+    the kW of headroom lost to it; it is empty only if nothing is missing. `held_by` (n) is the one of `places` (nodes, phases of sites)
+    that keeps a vehicle from more, -1 for none; None: nobody is kept by any.
     """
 
     regulation_kw: F8
@@ -82,6 +84,8 @@ class Allocation:
     allocated_kw: float
     shortfall_kw: float
     limits: tuple[tuple[Reason, float], ...]
+    places: tuple[str, ...] = ()
+    held_by: NDArray[np.intp] | None = None
 
 
 def check(problem: Problem) -> None:

@@ -10,13 +10,16 @@ import numpy as np
 from v2g_console.allocation import curves
 from v2g_console.allocation.allocate import allocate
 from v2g_console.allocation.answer import answer
-from v2g_console.allocation.phases import PHASES, PhaseInfeasibleError, PhaseLimits, allocate_phases, outside, phase_room
+from v2g_console.allocation.phase_limits import PHASES, PhaseInfeasibleError, PhaseLimits, outside, phase_room
+from v2g_console.allocation.phases import allocate_phases
 from v2g_console.allocation.problem import MICROWATT_KW, Allocation, Problem, usable_headroom_kw
-from v2g_console.allocation.programme import SolverFailedError
+from v2g_console.allocation.programme import Rows, SolverFailedError
+from v2g_console.allocation.tree import Nodes
 from v2g_console.domain.reasons import Reason
-from v2g_console.domain.vehicle import Bool
+from v2g_console.domain.vehicle import F8
 
 LP_TIME_LIMIT_S: Final = 1.0
+_MOST_ROUNDS: Final = 12
 
 
 class Strategy(StrEnum):
@@ -75,9 +78,21 @@ def lp_first(
     try:
         return Strategic(programme(problem, limits, time_limit_s), "lp", (attempt,))
     except SolverFailedError as error:
-        failure = StrategyEvent(Strategy.LP_FAILURE, f"linear programme failed: {error}")
+        return _smart_instead(problem, limits, attempt, str(error))
+
+
+def without_solver(name: str, problem: Problem, limits: PhaseLimits, why: str, *, lp_first: bool) -> Strategic:
+    """The fallback of `lp_first` or `within_phases` by itself, at once: `why` says what kept the solver's answer from being used."""
+    if lp_first:
+        attempt = StrategyEvent(Strategy.LP_ATTEMPT, f"linear programme with phase limits of {len(limits.names)} sites")
+        return _smart_instead(problem, limits, attempt, why)
+    return _cut_instead(name, problem, limits, why)
+
+
+def _smart_instead(problem: Problem, limits: PhaseLimits, attempt: StrategyEvent, why: str) -> Strategic:
     allocation = allocate_trimmed("smart", problem, limits)
     short = f", {allocation.shortfall_kw:.1f} kW short" if allocation.shortfall_kw > 0.0 else ""
+    failure = StrategyEvent(Strategy.LP_FAILURE, f"linear programme failed: {why}")
     fallback = StrategyEvent(
         Strategy.SMART_FALLBACK,
         f"smart shares instead, cut where a phase is full: {allocation.allocated_kw:.1f} of {allocation.requested_kw:.1f} kW{short}",
@@ -85,40 +100,74 @@ def lp_first(
     return Strategic(allocation, "smart", (attempt, failure, fallback))
 
 
+def _cut_instead(name: str, problem: Problem, limits: PhaseLimits, why: str) -> Strategic:
+    failure = StrategyEvent(Strategy.LP_FAILURE, f"programme for the phases failed: {why}; {name} shares, cut where a phase is full")
+    return Strategic(allocate_trimmed(name, problem, limits), name, (failure,))
+
+
+def within_phases(name: str, problem: Problem, limits: PhaseLimits, *, time_limit_s: float = LP_TIME_LIMIT_S) -> Strategic:
+    """`allocate_phases` by any allocator, or where HiGHS fails the allocator's own shares, cut where a phase is full.
+
+    Raises as `lp_first`.
+    """
+    try:
+        return Strategic(allocate_phases(name, problem, limits, time_limit_s=time_limit_s), name, ())
+    except SolverFailedError as error:
+        return _cut_instead(name, problem, limits, str(error))
+
+
 def allocate_trimmed(name: str, problem: Problem, limits: PhaseLimits) -> Allocation:
     """Shares by the allocator `name` that keep all phase limits, without a solver: safe, but not always the most that could be had.
 
     Where a phase is over its limit all its vehicles are cut by the same factor, and others are asked for what is missing, until none is
-    over; each round settles one phase at least. Raises what `allocate` raises, and PhaseInfeasibleError where a phase needs a least
-    regulation that these shares don't give.
+    over; each round settles one phase at least, and after some rounds nobody else is asked. Raises what `allocate` raises, and
+    PhaseInfeasibleError where a phase needs a least regulation that these shares don't give.
     """
     room = phase_room(problem, limits)
-    cut = np.zeros(len(problem.vehicles), np.bool_)
+    held_by = np.full(len(problem.vehicles), -1, np.intp)
     now = problem
-    for _ in range(PHASES * len(limits.names) + 1):
+    for _ in range(min(PHASES * len(limits.names), _MOST_ROUNDS) + 1):
         found = allocate(name, now)
         powers = np.abs(found.regulation_kw)
-        sums = room.sums(powers)
-        over = outside(room, powers) & (sums > room.most)
-        if not over.any():
+        factor, by = _cut(room, powers)
+        if (by < 0).all():
             break
-        share = np.where(over, np.maximum(room.most, 0.0) / np.where(over, sums, 1.0), 1.0)
-        factor = np.ones(len(powers))
-        np.minimum.at(factor, room.column, share[room.row])
-        under = _under(over[room.row], room.column, len(powers))
-        cut |= under
-        now = replace(now, headroom_kw=np.where(under, powers * factor, now.headroom_kw))
+        held_by = np.where(by >= 0, by, held_by)
+        now = replace(now, headroom_kw=np.where(by >= 0, powers * factor, now.headroom_kw))
+    else:
+        powers = _outside_holes(problem, powers * factor)
     broken = np.flatnonzero(outside(room, powers))
     if len(broken):
-        at = f"{limits.names[broken[0] // PHASES]} L{broken[0] % PHASES + 1}"
+        at = limits.places[broken[0] % len(limits.places)]
         raise PhaseInfeasibleError(f"at {at}: over its limit, and the shares of its vehicles don't bring it back")
     headroom_kw = usable_headroom_kw(problem)
-    held = cut & (powers < headroom_kw - MICROWATT_KW)
+    held = (held_by >= 0) & (powers < headroom_kw - MICROWATT_KW)
     reason = np.where(held, Reason.SITE_LIMIT, found.reason).astype(np.uint8)
-    return answer(problem, curves.ALLOCATORS[name](problem, headroom_kw), powers, reason)
+    by_node = np.full(len(powers), -1, np.intp) if found.held_by is None else found.held_by
+    return answer(
+        problem,
+        curves.ALLOCATORS[name](problem, headroom_kw),
+        powers,
+        reason,
+        places=(*limits.places, *found.places),
+        held_by=np.where(held, held_by, np.where(by_node >= 0, by_node + len(limits.places), -1)),
+    )
 
 
-def _under(chosen: Bool, column: np.ndarray[tuple[int], np.dtype[np.intp]], n: int) -> Bool:
-    under = np.zeros(n, np.bool_)
-    under[column[chosen]] = True
-    return under
+def _cut(room: Rows, powers_kw: F8) -> tuple[F8, Nodes]:
+    """By what factor each vehicle (n) must give less for its phases to be within their limits, and the phase that says so (-1: none)."""
+    sums = room.sums(powers_kw)
+    over = outside(room, powers_kw) & (sums > room.most)
+    share = np.where(over, np.maximum(room.most, 0.0) / np.where(over, sums, 1.0), 1.0)
+    factor, by = np.ones(len(powers_kw)), np.full(len(powers_kw), -1, np.intp)
+    np.minimum.at(factor, room.column, share[room.row])
+    loads = over[room.row] & (room.value > 0.0) & (share[room.row] <= factor[room.column])
+    by[room.column[loads]] = room.row[loads]
+    return factor, by
+
+
+def _outside_holes(problem: Problem, powers_kw: F8) -> F8:
+    """Nothing for those whose setpoint would be between 0 and their least power."""
+    setpoint, v = problem.vehicles.baseline_kw + problem.direction * powers_kw, problem.vehicles
+    hole = ((setpoint > 0.0) & (setpoint < v.min_discharge_kw)) | ((setpoint < 0.0) & (setpoint > -v.min_charge_kw))
+    return np.where(hole, 0.0, powers_kw)

@@ -10,10 +10,11 @@ scoring code; hence "RegD-style", not PJM's settlement figure. Samples of 10 s; 
     score       = (correlation + delay + precision) / 3, each clipped to 0..1
 
 Where ours differs, and why: the error is divided by the mean of |signal|, not by |mean of the signal|, which explodes for a signal that
-swings around zero; by 1 kW if the signal is smaller still. Precision may use the allowed latency too, if that is better. Where the signal
-of a window is flat, a correlation does not exist (the manual compares slopes, which have a unit): there the precision of the window at that
-delay stands in for it. A flat response to a moving signal has correlation 0. Windows are averaged over what is kept (one hour); one of
-which less than a third of the response is known, at any delay, is left out.
+swings around zero; by 1 kW if the signal is smaller still. Precision forgives `precise_within_s` of latency (the time a setpoint needs to
+reach a vehicle and be followed, one cycle of aFRR), and no more: power that comes 8 s late is an error while it is missing. Where the
+signal of a window is flat, a correlation does not exist (the manual compares slopes, which have a unit): there the precision of the window
+at that delay stands in for it. A flat response to a moving signal has correlation 0. Windows are averaged over what is kept (one hour);
+one of which less than a third of the response is known, at any delay, is left out.
 While fewer samples than a window and the longest delay are there, both shrink to what there is.
 """
 
@@ -44,19 +45,25 @@ class TrackingScore:
 
 @dataclass(frozen=True, slots=True)
 class TrackingRules:
-    """Times in seconds; `sample_s` may be shorter for short runs. `least_kw`: smallest divisor of an error. `kept_s`: how far back."""
+    """Times in seconds; `sample_s` may be shorter for short runs. `least_kw`: smallest divisor of an error. `kept_s`: how far back.
+
+    `allowance_s`: latency that costs no delay; `precise_within_s`: latency that costs no precision.
+    """
 
     sample_s: float = 10.0
     window_s: float = 300.0
     longest_delay_s: float = 300.0
     allowance_s: float = 10.0
+    precise_within_s: float = 4.0
     least_kw: float = 1.0
     kept_s: float = 3600.0
 
     def __post_init__(self) -> None:
         times = (self.sample_s, self.window_s, self.longest_delay_s, self.kept_s, self.least_kw)
-        if not all(np.isfinite(value) and value > 0.0 for value in times) or not 0.0 <= self.allowance_s < np.inf:
-            raise ValueError(f"tracking times and least_kw must be above 0, the allowance at least 0: got {self}")
+        if not all(np.isfinite(value) and value > 0.0 for value in times) or not all(
+            0.0 <= value < np.inf for value in (self.allowance_s, self.precise_within_s)
+        ):
+            raise ValueError(f"tracking times and least_kw must be above 0, the allowances at least 0: got {self}")
         if self.kept_s / self.sample_s > 100_000:
             raise ValueError(f"{self.kept_s:g} s in samples of {self.sample_s:g} s are more than 100 000 samples")
 
@@ -122,9 +129,9 @@ def _window_correlations(signal: F8, response: F8, shift: int, window: int, wind
 
 
 def _precision(signal: F8, response: F8, rules: TrackingRules) -> float:
-    """1 - mean error / mean size, at the best shift within the allowed latency."""
+    """1 - mean error / mean size, at the best shift within the latency that a setpoint needs."""
     best = np.nan
-    for shift in range(int(rules.allowance_s / rules.sample_s) + 1):
+    for shift in range(int(rules.precise_within_s / rules.sample_s) + 1):
         s, r = signal[: len(signal) - shift], response[shift:]
         known = ~np.isnan(s) & ~np.isnan(r)
         if np.count_nonzero(known) < _FEWEST_PAIRS:
@@ -187,6 +194,11 @@ class TrackingCollector:
         if response_kw is not None and np.isfinite(response_kw):
             sample.response_kw += response_kw
             sample.responses += 1
+
+    @property
+    def span_s(self) -> float:
+        """Seconds from the first sample that is kept to the newest."""
+        return (self._samples[-1].number - self._samples[0].number) * self.rules.sample_s if self._samples else 0.0
 
     def score(self) -> TrackingScore | None:
         """The score of the complete samples kept; the newest one is still being filled and does not count. None: too few yet."""

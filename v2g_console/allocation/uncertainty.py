@@ -17,7 +17,7 @@ def worst_case_kw(baseline_kw: F8, confirmed_kw: F8, published_kw: F8, measured_
     """
     confirmed = np.where(np.isfinite(confirmed_kw), confirmed_kw, baseline_kw)
     certain = settled & np.isfinite(measured_kw)
-    published = published_kw.reshape(-1, len(confirmed))
+    published = np.atleast_2d(published_kw)
     low = np.fmin(confirmed, np.fmin.reduce(published, axis=0, initial=np.inf))
     high = np.fmax(confirmed, np.fmax.reduce(published, axis=0, initial=-np.inf))
     low, high = np.where(np.isfinite(low), low, confirmed), np.where(np.isfinite(high), high, confirmed)

@@ -1,5 +1,6 @@
 """Carriers of the contract: in-thread and Unix socket.
 
-For others: `in_thread.InThreadPort`, `paths.socket_path` and `paths.find_socket`, `server.SocketServer`, `client.SocketClient`, and the
-errors of `errors`.
+For others: `in_thread.InThreadPort`, the `paths`, `server.SocketServer`, `client.SocketClient`, `reattaching.ReattachingPort` (a client
+that outlives engines), `viewing.ViewingPort` (looks only), and the `errors`. Snapshots: `picture` (what is sent), `fleet_patch` (which
+rows of which columns changed), `shelf` (packed once for all callers).
 """

@@ -13,12 +13,13 @@ from v2g_console.attach.errors import (
     ContractMismatchError,
     EngineGoneError,
     EngineNotRunningError,
-    NotCarriedError,
     SocketDeniedError,
     SocketPathError,
 )
-from v2g_console.attach.frames import Answer, Call, EventsBody, Farewell, Fault, Hello, Method, RequestBody
+from v2g_console.attach.fleet_patch import PatchError
+from v2g_console.attach.frames import Answer, Call, EventsBody, Farewell, Fault, Hello, Method, RequestBody, SnapshotBody, SnapshotHead
 from v2g_console.attach.paths import check_before_connecting
+from v2g_console.attach.picture import unpacked
 from v2g_console.contract import CONTRACT_VERSION
 from v2g_console.contract.events import EventBatch
 from v2g_console.contract.replies import Refusal, Refused, Reply
@@ -33,7 +34,7 @@ T = TypeVar("T")
 
 
 class SocketClient:
-    """An EnginePort over the socket at `path`; snapshots are not carried yet.
+    """An EnginePort over the socket at `path`. The first snapshot comes whole, then only what changed; what did not is the same object.
 
     `async with SocketClient(path) as engine:` raises EngineNotRunningError, SocketDeniedError, SocketPathError or ContractMismatchError,
     all of them ConnectionErrors; later calls raise EngineGoneError once the engine has gone. The engine takes the user from the kernel,
@@ -43,6 +44,11 @@ class SocketClient:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.engine_version = ""
+        self.instance = ""
+        """another one after each start of an engine"""
+        self._held: Snapshot | None = None
+        self._looking = asyncio.Lock()
+        self._picture = b""  # of the snapshot that came in last, until it is unpacked
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._writer: asyncio.StreamWriter | None = None
@@ -61,11 +67,11 @@ class SocketClient:
             raise SocketPathError(f"can't use the socket {self.path}: {error.strerror or error}") from error
         self._writer = writer
         try:
-            self.engine_version = await self._greet(reader, writer)
+            hello = await self._greet(reader, writer)
         except BaseException:
             await frames.hang_up(writer)
             raise
-        self._gone = ""
+        self.engine_version, self.instance, self._gone = hello.version, hello.instance, ""
         self._reading = asyncio.get_running_loop().create_task(self._read(reader))
         return self
 
@@ -77,6 +83,11 @@ class SocketClient:
             await frames.hang_up(self._writer)
         self._gone = "the connection to the engine was closed"
 
+    @property
+    def gone(self) -> str:
+        """Why calls fail; "" while connected."""
+        return self._gone
+
     async def request(self, request: Request, origin: Origin) -> Reply:
         """Ask for something. A caller who is cancelled gives up waiting; the engine goes on."""
         body = RequestBody(request=request, origin=origin)
@@ -84,7 +95,7 @@ class SocketClient:
         if answer.kind == "accepted":
             try:
                 return frames.unpack_accepted(answer.body)
-            except msgspec.DecodeError as error:
+            except frames.UNREADABLE as error:
                 raise ContractMismatchError(_UNREADABLE.format(error)) from None
         if answer.kind == "refused":
             return _decoded(answer.body, Refused)
@@ -95,9 +106,20 @@ class SocketClient:
         return Refused(request=str(type(request).__struct_config__.tag), reason=reason, message=fault.message)
 
     async def snapshot(self) -> Snapshot:
-        """Not carried by the socket: raises NotCarriedError."""
-        answer = await self._call("snapshot", frames.encode(None))
-        raise NotCarriedError(_fault(answer).message)
+        """The newest picture; its arrays are read-only. Raises ContractMismatchError if it can't be read; the next one comes whole."""
+        async with self._looking:
+            answer = await self._call("snapshot", frames.encode(SnapshotBody(base=0 if self._held is None else self._held.number)))
+            if answer.kind != "snapshot":
+                raise EngineGoneError(_fault(answer).message)
+            picture, self._picture = self._picture, b""
+            if not picture and self._held is not None:
+                return self._held
+            held, self._held = self._held, None
+            try:
+                self._held = unpacked(picture, _decoded(answer.body, SnapshotHead).engine, held)
+            except (PatchError, *frames.UNREADABLE) as error:
+                raise ContractMismatchError(_UNREADABLE.format(error)) from None
+            return self._held
 
     async def events(self, after: int, wait_s: float) -> EventBatch:
         """Events numbered above `after`; waits up to `wait_s` seconds (the engine allows 60) for the first."""
@@ -106,8 +128,8 @@ class SocketClient:
             raise EngineGoneError(_fault(answer).message)
         return _decoded(answer.body, EventBatch)
 
-    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
-        """The engine's version; raises ContractMismatchError."""
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Hello:
+        """The engine's hello; raises ContractMismatchError."""
         writer.write(frames.framed(frames.encode(Hello(contract=CONTRACT_VERSION, version=program_version()))))
         try:
             body = await asyncio.wait_for(frames.read_frame(reader, frames.LARGEST_CALL_BYTES), HELLO_S)
@@ -119,7 +141,7 @@ class SocketClient:
             raise EngineGoneError(f"the engine at {self.path} hung up")
         try:
             first: Hello | Farewell = msgspec.msgpack.decode(body, type=Hello | Farewell)
-        except msgspec.DecodeError:
+        except frames.UNREADABLE:
             raise ContractMismatchError(f"what listens at {self.path} is no v2g-console engine") from None
         if isinstance(first, Farewell) and first.contract == CONTRACT_VERSION:
             raise EngineGoneError(f"the engine at {self.path} refused the connection: {first.message}")
@@ -130,7 +152,7 @@ class SocketClient:
                 f"the engine at {self.path} (version {first.version[:40]}) speaks contract {first.contract}, "
                 f"this program contract {CONTRACT_VERSION}: use the same version"
             )
-        return first.version
+        return first
 
     async def _call(self, method: Method, body: bytes) -> Answer:
         if self._gone or self._writer is None:
@@ -153,6 +175,8 @@ class SocketClient:
             raise EngineGoneError(f"the engine at {self.path} has gone") from None
         finally:
             self._waiting.pop(number, None)
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # if the engine went while the caller left, nobody else will look at it
 
     def _withdraw(self, number: int) -> None:
         """Tell the engine that nobody waits for a long poll any more. It ignores this for requests."""
@@ -169,16 +193,29 @@ class SocketClient:
                 if isinstance(frame, Farewell):
                     why = f"the engine ended the connection: {frame.message}"
                     break
+                if frame.kind == "snapshot":
+                    self._picture = await self._read_picture(reader, frame)
                 waiting = self._waiting.get(frame.number)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(frame)
-        except (frames.FrameError, msgspec.DecodeError) as error:
+        except (frames.FrameError, *frames.UNREADABLE) as error:
             why = f"the engine at {self.path} sent what can't be read: {error}"
         finally:
             self._gone = why
+            self._held = None
             for waiting in self._waiting.values():
                 if not waiting.done():
                     waiting.set_exception(EngineGoneError(why))
+
+    async def _read_picture(self, reader: asyncio.StreamReader, answer: Answer) -> bytes:
+        """The frame that follows the head of a snapshot; raises FrameError if it is not as long as the head says."""
+        head = msgspec.msgpack.decode(answer.body, type=SnapshotHead)
+        if not head.size:
+            return b""
+        picture = await frames.read_frame(reader, frames.LARGEST_PICTURE_BYTES)
+        if picture is None or len(picture) != head.size:
+            raise frames.FrameError(f"a snapshot of {head.size} bytes was announced and did not come")
+        return picture
 
 
 def _fault(answer: Answer) -> Fault:
@@ -188,5 +225,5 @@ def _fault(answer: Answer) -> Fault:
 def _decoded(body: msgspec.Raw, kind: type[T]) -> T:
     try:
         return msgspec.msgpack.decode(body, type=kind)
-    except msgspec.DecodeError as error:
+    except frames.UNREADABLE as error:
         raise ContractMismatchError(_UNREADABLE.format(error)) from None

@@ -19,7 +19,9 @@ class EngineAlreadyRunningError(ConnectionError):
     """Another engine listens on the socket."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"an engine is already running at {path}: stop it, or give this one another socket.path")
+        super().__init__(
+            f"an engine is already running at {path}: look at it with `v2g-console attach`, stop it, or give this one another socket.path"
+        )
         self.path = path
 
 
@@ -37,7 +39,3 @@ class SocketDeniedError(ConnectionError):
 
 class ContractMismatchError(ConnectionError):
     """Engine and caller speak different versions of the contract, or the other end is no engine at all."""
-
-
-class NotCarriedError(ConnectionError):
-    """This way to the engine does not carry what was asked for."""

@@ -5,41 +5,36 @@ MessagePack and not JSON: a number that is not finite must not make an answer un
 
 import asyncio
 import struct
-from typing import Final, Literal
+from collections.abc import Iterator
+from typing import Final, Literal, get_args
 
 import msgspec
 
 from v2g_console.attach.errors import ContractMismatchError
 from v2g_console.contract.events import Event, EventBatch, RequestAccepted
-from v2g_console.contract.replies import (
-    Accepted,
-    DispatchDetailView,
-    FleetPage,
-    PlanView,
-    Refused,
-    Reply,
-    Result,
-    StatusView,
-    StopView,
-    VehicleView,
-)
+from v2g_console.contract.replies import Accepted, Refused, Reply, Result
 from v2g_console.contract.requests import Origin, Request
-from v2g_console.contract.snapshot import DispatchView
+from v2g_console.contract.snapshot import EngineInfo
 
 LARGEST_CALL_BYTES: Final = 1024 * 1024
 LARGEST_ANSWER_BYTES: Final = 64 * 1024 * 1024
+LARGEST_PICTURE_BYTES: Final = 256 * 1024 * 1024
+"""2 000 000 vehicles, the most that can be configured, as a whole."""
+_PIECE_BYTES: Final = 128 * 1024
 _HANG_UP_S: Final = 1.0
 _LENGTH: Final = struct.Struct(">I")
 
-_RESULTS: Final[dict[str, type]] = {
-    kind.__name__: kind for kind in (PlanView, VehicleView, DispatchDetailView, DispatchView, FleetPage, StatusView, StopView)
-}
+_RESULTS: Final[dict[str, type]] = {kind.__name__: kind for kind in get_args(Result) if kind is not type(None)}
 
 encode: Final = msgspec.msgpack.Encoder().encode
 
 
 Method = Literal["request", "events", "snapshot", "withdraw"]
-FaultCode = Literal["busy", "gone", "malformed", "not_carried", "too_large"]
+FaultCode = Literal["busy", "failed", "gone", "malformed", "too_large"]
+
+
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for hostile bytes: text that is no UTF-8 and nesting without end have errors of their own."""
 
 
 class FrameError(ConnectionError):
@@ -52,6 +47,8 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello", tag_field="t
     program: str = "v2g-console"
     contract: int
     version: str
+    instance: str = ""
+    """of an engine: another one after each start, so that a caller who comes back knows whether it is still the same"""
 
 
 class Farewell(msgspec.Struct, frozen=True, kw_only=True, tag="farewell", tag_field="type"):
@@ -84,12 +81,28 @@ class EventsBody(msgspec.Struct, frozen=True, kw_only=True):
     wait_s: float
 
 
+class SnapshotBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A look at the newest snapshot. `base` is the number of the one that the caller has, 0 for none."""
+
+    base: int
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag="answer", tag_field="type"):
     """The answer to call `number`."""
 
     number: int
-    kind: Literal["accepted", "refused", "events", "fault"]
+    kind: Literal["accepted", "refused", "events", "snapshot", "fault"]
     body: msgspec.Raw
+
+
+class SnapshotHead(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine as this caller sees it, with the caller's own user. A frame of `size` bytes follows, a `picture.Picture`.
+
+    No frame follows if `size` is 0: the caller has the newest snapshot.
+    """
+
+    engine: EngineInfo
+    size: int
 
 
 class AcceptedBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,8 +134,13 @@ def pack_reply(reply: Reply, number: int) -> bytes:
 
 def pack_events(batch: EventBatch, number: int) -> bytes:
     """The frame body that answers call `number` with events."""
-    carried = EventBatch(next_number=batch.next_number, dropped=batch.dropped, events=tuple(map(_without_result, batch.events)))
+    carried = EventBatch(next_number=batch.next_number, dropped=batch.dropped, events=tuple(map(without_result, batch.events)))
     return encode(Answer(number=number, kind="events", body=msgspec.Raw(encode(carried))))
+
+
+def pack_snapshot_head(engine: EngineInfo, size: int, number: int) -> bytes:
+    """The frame body that answers call `number` with a snapshot, the `size` bytes of which come in a frame of their own."""
+    return encode(Answer(number=number, kind="snapshot", body=msgspec.Raw(encode(SnapshotHead(engine=engine, size=size)))))
 
 
 def fault_answer(code: FaultCode, message: str, number: int) -> Answer:
@@ -130,7 +148,7 @@ def fault_answer(code: FaultCode, message: str, number: int) -> Answer:
     return Answer(number=number, kind="fault", body=msgspec.Raw(encode(Fault(code=code, message=message))))
 
 
-def _without_result(event: Event) -> Event:
+def without_result(event: Event) -> Event:
     """Answers of queries belong to who asked, and as raw JSON they have no place in a MessagePack frame."""
     if isinstance(event, RequestAccepted) and event.result is not None:
         return msgspec.structs.replace(event, result=None)
@@ -138,7 +156,7 @@ def _without_result(event: Event) -> Event:
 
 
 def unpack_accepted(body: msgspec.Raw) -> Accepted:
-    """`Accepted` with its result as the right type; raises msgspec.DecodeError, or ContractMismatchError for an unknown result."""
+    """`Accepted` with its result as the right type; raises UNREADABLE, or ContractMismatchError for an unknown result."""
     accepted = msgspec.msgpack.decode(body, type=AcceptedBody)
     result: Result = None
     if accepted.result_type:
@@ -163,6 +181,17 @@ async def read_frame(reader: asyncio.StreamReader, largest_bytes: int) -> bytes 
 def framed(body: bytes) -> bytes:
     """`body` with its length in front."""
     return _LENGTH.pack(len(body)) + body
+
+
+def in_pieces(body: bytes) -> Iterator[bytes | memoryview]:
+    """`framed(body)` a piece at a time: a transport copies what it can't send at once, and must never copy a whole snapshot."""
+    if len(body) <= _PIECE_BYTES:
+        yield framed(body)
+        return
+    yield _LENGTH.pack(len(body))
+    whole = memoryview(body)
+    for start in range(0, len(body), _PIECE_BYTES):
+        yield whole[start : start + _PIECE_BYTES]
 
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:

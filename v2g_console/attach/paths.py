@@ -10,6 +10,7 @@ from v2g_console.attach.errors import SocketPathError
 from v2g_console.config.settings import SocketSettings
 
 SOCKET_NAME: Final = "v2g-console.sock"
+DEMO_SOCKETS: Final = "demo-*.sock"
 SYSTEM_FOLDER: Final = Path("/run/v2g-console")
 LONGEST_PATH_BYTES: Final = 107
 """sun_path of Linux has 108 bytes (unix(7)), one of them for the closing NUL."""
@@ -35,6 +36,19 @@ def find_socket(settings: SocketSettings) -> Path:
     if settings.path is None and _exists(SYSTEM_FOLDER / SOCKET_NAME):
         return SYSTEM_FOLDER / SOCKET_NAME
     return socket_path(settings)
+
+
+def find_console_socket(settings: SocketSettings) -> Path:
+    """Where a console looks: as `find_socket`; if there is nothing, but one demo of this user, there. Raises SocketPathError.
+
+    Only consoles do this, since they show that it is a demo: a STOP that was meant for an engine must not end up in one.
+    """
+    usual = find_socket(settings)
+    if settings.path is None and not _exists(usual):
+        demos = list(usual.parent.glob(DEMO_SOCKETS))
+        if len(demos) == 1:
+            return demos[0]
+    return usual
 
 
 def make_folder(path: Path) -> None:

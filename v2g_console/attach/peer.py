@@ -1,10 +1,11 @@
 """Who is at the other end of a Unix socket, as the kernel says."""
 
 import asyncio
-import pwd
 import socket
 import struct
 from dataclasses import dataclass
+
+from v2g_console.config.os_users import user_name
 
 _UCRED = struct.Struct("3i")  # pid, uid, gid: struct ucred of unix(7)
 
@@ -23,11 +24,4 @@ async def peer_of(writer: asyncio.StreamWriter) -> Peer:
     connection = writer.get_extra_info("socket")
     pid, uid, _gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     # The name may come from a directory server, and must not hold up the loop.
-    return Peer(pid=pid, uid=uid, user=await asyncio.to_thread(_user_name, uid))
-
-
-def _user_name(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return f"uid:{uid}"
+    return Peer(pid=pid, uid=uid, user=await asyncio.to_thread(user_name, uid))

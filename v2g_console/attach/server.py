@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ from v2g_console.attach import frames
 from v2g_console.attach.listening import bound_socket
 from v2g_console.attach.peer import peer_of
 from v2g_console.attach.session import IN_FLIGHT_PER_CALLER, Session
+from v2g_console.attach.shelf import Shelf
 from v2g_console.contract import CONTRACT_VERSION
 from v2g_console.contract.port import EnginePort
 from v2g_console.version import program_version
@@ -30,6 +32,8 @@ class SocketServer:
         self.path = path
         self._port = port
         self._most_callers = most_callers
+        self.shelf = Shelf(port)
+        self._instance = secrets.token_hex(8)
         self._server: asyncio.Server | None = None
         self._identity: tuple[int, int] | None = None
         self._sessions: set[asyncio.Task[None]] = set()
@@ -56,6 +60,7 @@ class SocketServer:
         for task in leftover:
             task.cancel()
         await asyncio.gather(*leftover, return_exceptions=True)
+        self.shelf.clear()
 
     @property
     def callers(self) -> int:
@@ -85,7 +90,17 @@ class SocketServer:
         try:
             peer = await peer_of(writer)
             most_requests = self._most_callers * IN_FLIGHT_PER_CALLER
-            await Session(self._port, reader, writer, peer=peer, requests=self._requests, most_requests=most_requests).run()
+            session = Session(
+                self._port,
+                reader,
+                writer,
+                peer=peer,
+                shelf=self.shelf,
+                instance=self._instance,
+                requests=self._requests,
+                most_requests=most_requests,
+            )
+            await session.run()
         except OSError as error:
             _log.warning("a caller on the socket is refused: %s", error)
         finally:

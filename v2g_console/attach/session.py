@@ -1,25 +1,29 @@
 """One caller on the socket, from hello to the end: reads calls, runs them on the engine, writes the answers."""
 
 import asyncio
+import itertools
 import logging
 from typing import Final
 
 import msgspec
 
 from v2g_console.attach import frames
-from v2g_console.attach.frames import Call, EventsBody, Farewell, FaultCode, Hello, RequestBody
+from v2g_console.attach.frames import Call, EventsBody, Farewell, FaultCode, Hello, RequestBody, SnapshotBody
 from v2g_console.attach.peer import Peer
+from v2g_console.attach.shelf import Shelf
 from v2g_console.contract import CONTRACT_VERSION
 from v2g_console.contract.port import EnginePort
-from v2g_console.contract.replies import Refusal, Refused, Reply
-from v2g_console.contract.requests import Origin
+from v2g_console.contract.replies import Accepted, IdentityView, Refusal, Refused, Reply
+from v2g_console.contract.requests import Identity, Origin
+from v2g_console.contract.snapshot import EngineInfo
 from v2g_console.version import program_version
 
 IN_FLIGHT_PER_CALLER: Final = 16
 HELLO_S: Final = 5.0
 STALLED_S: Final = 10.0
-"""A caller who takes no byte of an answer for this long is cut off."""
+"""A caller who has not taken an answer by then is cut off."""
 LONGEST_POLL_S: Final = 60.0
+_CONSOLE: Final = Origin(user="", way="console")
 _WAYS: Final = frozenset({"cli", "console", "commands"})
 
 _log = logging.getLogger(__name__)
@@ -39,6 +43,8 @@ class Session:
         writer: asyncio.StreamWriter,
         *,
         peer: Peer,
+        shelf: Shelf,
+        instance: str,
         requests: set[asyncio.Task[None]],
         most_requests: int,
     ) -> None:
@@ -46,10 +52,13 @@ class Session:
         self._reader = reader
         self._writer = writer
         self._peer = peer
+        self._shelf = shelf
+        self._instance = instance
         self._requests = requests
         self._most_requests = most_requests
         self._calls: set[asyncio.Task[None]] = set()
         self._polls: dict[int, asyncio.Task[None]] = {}
+        self._looking: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
 
     async def run(self) -> None:
@@ -57,11 +66,15 @@ class Session:
         try:
             if await self._greet():
                 await self._serve()
-        except (frames.FrameError, msgspec.DecodeError, RecursionError) as error:
+        except (frames.FrameError, *frames.UNREADABLE) as error:
             await self._say_farewell(str(error))
         finally:
             for poll in self._polls.values():
                 poll.cancel()
+            if self._looking is not None:
+                self._looking.cancel()
+                _log.info("a console has left (%s, pid %d)", self._peer.user, self._peer.pid)
+            self._shelf.leave(self)
 
     async def _greet(self) -> bool:
         try:
@@ -77,7 +90,7 @@ class Session:
                 f"this program is version {hello.version[:40]} and speaks contract {hello.contract}: use the same version"
             )
             return False
-        await self._send(frames.encode(Hello(contract=CONTRACT_VERSION, version=program_version())))
+        await self._send(frames.encode(Hello(contract=CONTRACT_VERSION, version=program_version(), instance=self._instance)))
         return True
 
     async def _serve(self) -> None:
@@ -89,14 +102,14 @@ class Session:
             poll = self._polls.get(msgspec.msgpack.decode(call.body, type=int))
             if poll is not None:
                 poll.cancel()
-        elif call.method == "snapshot":
-            await self._fault(call.number, "not_carried", "the socket carries no snapshots: use status and fleet")
         elif len(self._calls) >= IN_FLIGHT_PER_CALLER or len(self._requests) >= self._most_requests:
             await self._fault(call.number, "busy", "too many calls are under way: wait for their answers")
         elif call.number in self._polls:
             raise frames.FrameError(f"call number {call.number} is in use")
         elif call.method == "events":
             self._begin_poll(call)
+        elif call.method == "snapshot":
+            await self._begin_look(call)
         else:
             self._begin_request(call)
 
@@ -106,7 +119,18 @@ class Session:
         self._polls[call.number] = task
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
-        task.add_done_callback(lambda _: self._polls.pop(call.number, None))
+        task.add_done_callback(lambda _: self._polls.pop(call.number) if self._polls.get(call.number) is task else None)
+
+    async def _begin_look(self, call: Call) -> None:
+        """One look at a time: who reads slowly asks less often, and always gets the newest."""
+        body = msgspec.msgpack.decode(call.body, type=SnapshotBody)
+        if self._looking is not None and not self._looking.done():
+            await self._fault(call.number, "busy", "a snapshot is on its way already: read it first")
+            return
+        if self._looking is None:
+            _log.info("a console is attached (%s, pid %d)", self._peer.user, self._peer.pid)
+        self._shelf.join(self)
+        self._looking = asyncio.get_running_loop().create_task(self._look(call.number, body.base))
 
     def _begin_request(self, call: Call) -> None:
         task = asyncio.get_running_loop().create_task(self._request(call))
@@ -121,12 +145,34 @@ class Session:
         except ConnectionError as error:
             await self._fault(number, "gone", str(error))
             return
+        self._polls.pop(number, None)  # from here on it can't be withdrawn: half a frame would end the connection
         await self._send(frames.pack_events(batch, number))
+
+    async def _look(self, number: int, base: int) -> None:
+        async with self._shelf.turn:
+            try:
+                engine, picture = await self._shelf.newest(base)
+                head = frames.pack_snapshot_head(await self._seen_by_caller(engine), len(picture), number)
+            except ConnectionError as error:
+                await self._fault(number, "gone", str(error))
+                return
+            except Exception:
+                _log.exception("a snapshot for a caller on the socket failed")
+                await self._fault(number, "failed", "the engine failed to make a snapshot: see its log")
+                return
+            await (self._send(head, picture) if picture else self._send(head))
+
+    async def _seen_by_caller(self, engine: EngineInfo) -> EngineInfo:
+        """`engine` with the caller's own user, role and rights; asked each time, since rights may change."""
+        reply = await self._port.request(Identity(), self._origin(_CONSOLE))
+        if isinstance(reply, Accepted) and isinstance(reply.result, IdentityView):
+            return reply.result.seeing(engine)
+        return msgspec.structs.replace(engine, user=self._peer.user)
 
     async def _request(self, call: Call) -> None:
         try:
             body = msgspec.msgpack.decode(call.body, type=RequestBody)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except frames.UNREADABLE as error:
             await self._fault(call.number, "malformed", f"not a request: {error}"[:500])
             return
         try:
@@ -154,14 +200,16 @@ class Session:
     async def _say_farewell(self, message: str) -> None:
         await self._send(frames.encode(Farewell(message=message, contract=CONTRACT_VERSION, version=program_version())))
 
-    async def _send(self, body: bytes) -> None:
-        """Write one frame; cut the caller off if he does not read. Does nothing once the connection is gone."""
+    async def _send(self, *bodies: bytes) -> None:
+        """Write frames, one behind the other; cut the caller off if he does not read. Does nothing once the connection is gone."""
         async with self._writing:
-            if self._writer.is_closing():
-                return
-            self._writer.write(frames.framed(body))
             try:
-                await asyncio.wait_for(self._writer.drain(), STALLED_S)
+                async with asyncio.timeout(STALLED_S):
+                    for piece in itertools.chain.from_iterable(map(frames.in_pieces, bodies)):
+                        if self._writer.is_closing():
+                            return
+                        self._writer.write(piece)
+                        await self._writer.drain()
             except TimeoutError:
                 _log.warning(
                     "a caller on the socket does not read its answers and is cut off (pid %d, %s)", self._peer.pid, self._peer.user

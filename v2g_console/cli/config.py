@@ -18,10 +18,18 @@ def command() -> None:
 def check(config_path: Path | None) -> int:
     """Say everything that is wrong with the configuration, with file and line."""
     from v2g_console.config.load import load
+    from v2g_console.transport.connect_options import TransportConfigError
+    from v2g_console.transport.credentials import credential_warnings
 
     loaded = load(config_path)
     for warning in loaded.warnings:
         click.echo(f"{warning} (warning)", err=True)
+    try:
+        for text in credential_warnings(loaded.settings.mqtt):
+            click.echo(f"{text} (warning)", err=True)
+    except TransportConfigError as error:
+        click.echo(str(error), err=True)
+        return ExitCode.USAGE
     click.echo(f"{loaded.files[0]}: ok")
     return ExitCode.DONE
 
@@ -34,14 +42,17 @@ def show(config_path: Path | None, as_json: bool) -> int:
     import msgspec
 
     from v2g_console.cli.plain_text import columns
+    from v2g_console.cli.role_text import role_line
     from v2g_console.config.explain import shown_values
     from v2g_console.config.load import load
 
-    values = shown_values(load(config_path))
+    loaded = load(config_path)
+    values = shown_values(loaded)
     if as_json:
         click.echo(msgspec.json.encode(values).decode())
     else:
         click.echo("\n".join(columns([("KEY", "VALUE", "FROM"), *((item.key, item.value, item.origin) for item in values)])))
+        click.echo(role_line(loaded.settings.access), err=True)
     return ExitCode.DONE
 
 

@@ -18,6 +18,7 @@ from v2g_console.cli.parameters import KILOWATTS, Duration, config_option, json_
 @click.option(
     "--accept-partial/--strict", default=None, help="Send a plan that can't meet the whole power, or refuse it. Default: as configured."
 )
+@click.option("--accept-cautions", is_flag=True, help="The CAUTION tags on its vehicles were read: send all the same.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, send nothing.")
 @click.option("--wait", is_flag=True, help="Follow it to its end; the exit code tells the outcome.")
 @click.option("--standalone", is_flag=True, help="Start an engine for this one job.")
@@ -32,6 +33,7 @@ def command(
     allocator: str | None,
     preempt: bool,
     accept_partial: bool | None,
+    accept_cautions: bool,
     dry_run: bool,
     wait: bool,
     standalone: bool,
@@ -59,6 +61,7 @@ def command(
         allocator=allocator,
         preempt=preempt,
         accept_partial=accept_partial,
+        accept_cautions=accept_cautions,
         dry_run=dry_run,
     )
     if standalone:

@@ -4,7 +4,7 @@ from v2g_console.cli.plain_text import columns, counted, number, pairs, percent
 from v2g_console.contract.events import DispatchEvent
 from v2g_console.contract.replies import PlanRow, PlanView
 from v2g_console.domain.text import visible
-from v2g_console.domain.units import regulation_text
+from v2g_console.domain.units import duration_text, regulation_text
 
 _HEADING = ("VEHICLE", "SITE", "SOC", "BASELINE kW", "SETPOINT kW", "REGULATION kW", "WHY NOT MORE")
 _RIGHT = frozenset({2, 3, 4, 5})
@@ -28,11 +28,13 @@ def plan_lines(plan: PlanView) -> list[str]:
             ),
             ("left out", left_out),
             ("limits", limits),
+            ("full", ", ".join(f"{place} ({number(kw)} kW)" for place, kw in plan.places)),
             (
                 "SoC",
                 f"{percent(plan.soc_before)} to {percent(plan.soc_after)}, lowest {percent(plan.soc_min_after)}" if plan.vehicles else "",
             ),
             ("departures", f"{plan.departures_at_risk} at risk" if plan.departures_at_risk else ""),
+            ("holds", "" if plan.holds_s is None else f"{duration_text(plan.holds_s)} at 95 % of it or more"),
             ("rebound", f"{number(plan.rebound_kw)} kW of charging to expect after release" if plan.rebound_kw else ""),
             (
                 "no lease",
@@ -60,7 +62,7 @@ def _row(row: PlanRow) -> tuple[str, ...]:
         number(row.baseline_kw, 1),
         number(row.setpoint_kw, 1),
         number(row.regulation_kw, 1),
-        row.reason or "-",
+        " ".join(filter(None, (row.reason, row.place))) or "-",
     )
 
 

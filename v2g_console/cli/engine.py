@@ -54,14 +54,9 @@ def ask(
 
 def caller() -> Origin:
     """Who asks. An engine behind a socket takes the user from the kernel instead."""
-    import os
-    import pwd
+    from v2g_console.config.os_users import own_user
 
-    try:
-        user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        user = str(os.getuid())
-    return Origin(user=user, way="cli")
+    return Origin(user=own_user(), way="cli")
 
 
 def refused(reply: Refused, as_json: bool) -> ExitCode:

@@ -1,12 +1,13 @@
 """`fleet ls` and `fleet show` for people."""
 
+import math
 from datetime import UTC, datetime
 
 from v2g_console.cli.plain_text import ago, columns, counted, number, pairs, percent
 from v2g_console.contract.replies import FleetPage, FleetRow, VehicleView
 from v2g_console.domain.units import power_text
 
-_HEADING = ("VEHICLE", "SITE", "SEGMENT", "STATE", "QUALITY", "SOC", "POWER kW", "UP kW", "DOWN kW", "SEEN")
+_HEADING = ("VEHICLE", "SITE", "SEGMENT", "STATE", "QUALITY", "SOC", "POWER kW", "UP kW", "DOWN kW", "SEEN", "TAG")
 _RIGHT = frozenset({5, 6, 7, 8, 9})
 
 
@@ -14,7 +15,10 @@ def fleet_lines(page: FleetPage) -> list[str]:
     """A line a vehicle, then how many there are in all."""
     if not page.rows:
         return ["no vehicle" if page.total == 0 else f"none of {counted(page.total, 'vehicle')} shown: raise --limit"]
-    lines = columns([_HEADING, *map(_row, page.rows)], _RIGHT)
+    shown = [_HEADING, *map(_row, page.rows)]
+    if not any(row.tag for row in page.rows):
+        shown = [row[:-1] for row in shown]
+    lines = columns(shown, _RIGHT)
     if page.total > len(page.rows):
         lines.append(f"{counted(len(page.rows), 'vehicle')} of {number(page.total)}: --limit shows more")
     return lines
@@ -32,6 +36,7 @@ def _row(row: FleetRow) -> tuple[str, ...]:
         number(row.up_kw, 1),
         number(row.down_kw, 1),
         ago(row.age_s),
+        row.tag,
     )
 
 
@@ -60,6 +65,8 @@ def vehicle_lines(view: VehicleView) -> list[str]:
             ("reason", ": ".join(filter(None, [view.reason, view.reason_text]))),
             ("counts", f"{view.commands} commands, {view.acks} acks, {view.rejects} refusals, {view.timeouts} timeouts"),
             ("trust", _trust(view)),
+            *(("tag", tag.words) for tag in view.tags),
+            ("override", _override(view)),
             (
                 "use",
                 f"participation {number(view.participation * 100, 1)} %, {counted(view.reversals, 'reversal')},"
@@ -92,6 +99,13 @@ def _trust(view: VehicleView) -> str:
         return "no failures"
     hold = f"on hold for {ago(view.hold_s)} more" if view.hold_s > 0 else "its next command is a probe"
     return f"{counted(view.failures, 'failure')} in a row, {hold}; `fleet reset {view.vehicle_id}` forgets them"
+
+
+def _override(view: VehicleView) -> str:
+    if view.override_s is None:
+        return ""
+    left = "until it follows again" if math.isinf(view.override_s) else f"for {ago(view.override_s)} more"
+    return f"taken over on the spot: left alone {left}; `fleet reset {view.vehicle_id}` ends that"
 
 
 def _moment(utc_ms: int) -> str:

@@ -12,7 +12,8 @@ from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.domain.text import visible
 
 if TYPE_CHECKING:
-    from v2g_console.journal.read import JournalReader, Wanted
+    from v2g_console.journal.read import JournalReader
+    from v2g_console.journal.wanted import Wanted
 
 _file_option = click.option("--file", "journal_file", type=OWN_PATH, help="The journal. Default: journal.path, or the usual places.")
 _journal_options = together(config_option, _file_option)
@@ -62,8 +63,8 @@ def show_dispatch(*, dispatch_id: str, as_json: bool, **where: Any) -> int:
     """Show one dispatch with its rounds, acknowledgements, releases and outcome. The beginning of its id is enough."""
     from v2g_console.cli.journal_text import story_lines
     from v2g_console.journal.lines import json_line
-    from v2g_console.journal.read import Wanted
     from v2g_console.journal.story import story
+    from v2g_console.journal.wanted import Wanted
 
     with _reader(where) as reader:
         whole_id = reader.find_dispatch(dispatch_id)
@@ -121,7 +122,7 @@ def _path(options: dict[str, Any]) -> Path:
 def _wanted(reader: "JournalReader", filters: dict[str, Any]) -> "Wanted":
     from time import time
 
-    from v2g_console.journal.read import Wanted
+    from v2g_console.journal.wanted import Wanted
 
     from_ms, until_ms = _utc_ms("--from", filters["from_text"]), _utc_ms("--until", filters["until_text"])
     if filters["last_s"] is not None:

@@ -84,16 +84,24 @@ socket_option: Final = click.option(
     "--socket", "socket_file", type=OWN_PATH, help="Socket of the running engine. Default: socket.path, or the usual places."
 )
 engine_options: Final = together(config_option, socket_option, json_option)
+drawing_options: Final = together(
+    click.option("--theme", metavar="NAME", help="Colour theme."),
+    click.option("--low-bandwidth", is_flag=True, help="At most one refresh a second, 16 colours."),
+    click.option("--ascii", "ascii", is_flag=True, help="No box drawing and no arrows."),
+)
+look_options: Final = together(
+    click.option("--read-only", is_flag=True, help="Look, but send nothing."),
+    drawing_options,
+    click.option("--plain", is_flag=True, help="Lines instead of a screen: for screen readers, logs and pipes. Type help."),
+    click.option("--record", type=OWN_PATH, metavar="FILE", help="Record what is shown into a new file, for `replay`."),
+)
 screen_options: Final = together(
     click.option("--no-ui", is_flag=True, help="No screen: JSON Lines on standard output, logs on standard error."),
-    click.option("--read-only", is_flag=True, help="Look, but send nothing."),
     click.option(
         "--commands",
         type=click.Path(exists=True, dir_okay=False, allow_dash=True),
         metavar="FILE|-",
         help="Carry out these JSON Lines requests, without a screen; - is standard input.",
     ),
-    click.option("--theme", metavar="NAME", help="Colour theme."),
-    click.option("--low-bandwidth", is_flag=True, help="At most one refresh a second, 16 colours."),
-    click.option("--ascii", "ascii", is_flag=True, help="No box drawing and no arrows."),
+    look_options,
 )

@@ -1,5 +1,6 @@
 """`v2g-console simulate`: vehicles only, on any broker."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,6 +38,7 @@ from v2g_console.cli.parameters import COUNT, MILLISECONDS, READABLE_FILE, SHARE
 @click.option("--ca-bundle", type=READABLE_FILE, help="Certificate authorities. Default: the system's.")
 @click.option("--client-cert", type=READABLE_FILE, help="Client certificate.")
 @click.option("--client-key", type=READABLE_FILE, help="Its private key.")
+@click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="File to append all that happens to the vehicles to.")
 @click.option("--prefix", default="veh", show_default=True, help="Vehicle ids are PREFIX000001 and so on.")
 @click.option("--ready-fd", type=int, hidden=True)
 @click.option("--stop-with-stdin", is_flag=True, hidden=True)
@@ -51,4 +53,9 @@ def command(protocol: str, availability_profile: str, **fields: Any) -> int:
         options = SimulateOptions(protocol=ProtocolMix(protocol), availability_profile=AvailabilityProfile(availability_profile), **fields)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if options.log is not None:
+        try:
+            options.log.open("ab").close()
+        except OSError as error:
+            raise click.UsageError(f"--log {options.log}: {error.strerror}") from None
     return run_simulator(options)

@@ -18,6 +18,7 @@ def status_lines(view: StatusView, now_ms: int | None = None) -> list[str]:
     lines = pairs(
         [
             ("engine", _engine(view.engine, now)),
+            ("you", _you(view)),
             ("link", _link(view.link, now)),
             ("fleet", _fleet(view.fleet)),
             (
@@ -26,6 +27,10 @@ def status_lines(view: StatusView, now_ms: int | None = None) -> list[str]:
             ),
             *(("warning", text) for text in view.link.warnings),
             ("stopped", _stopped(view.engine)),
+            *(
+                ("waiting", f"{one.approval_id} of {one.by}: `v2g-console approvals` shows what waits for a second person")
+                for one in view.approvals
+            ),
         ]
     )
     if not view.dispatches:
@@ -47,6 +52,10 @@ def _engine(engine: EngineInfo, now_ms: int) -> str:
             ],
         )
     )
+
+
+def _you(view: StatusView) -> str:
+    return f"{view.you.user} as {view.you.role}" if view.you is not None else ""
 
 
 def _link(link: LinkHealth, now_ms: int) -> str:

@@ -25,16 +25,21 @@ class BrokerUrl:
     @property
     def loopback(self) -> bool:
         """True if the broker is on this machine by its name or address."""
-        if self.host.lower() in ("localhost", "localhost."):
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
+
+
+def is_loopback(host: str) -> bool:
+    """True if `host`, a name or an address, stands for this machine alone."""
+    if host.lower() in ("localhost", "localhost."):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def parse_broker_url(text: str) -> BrokerUrl:

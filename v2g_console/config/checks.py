@@ -5,14 +5,20 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from v2g_console.config.broker_url import BrokerUrl, parse_broker_url
+from v2g_console.config.access_checks import access_contradictions, access_doubts
+from v2g_console.config.broker_url import BrokerUrl, is_loopback, parse_broker_url
 from v2g_console.config.finding import Finding
 from v2g_console.config.grid_checks import node_contradictions, node_doubts, segment_contradictions, segment_doubts
-from v2g_console.config.settings import AuthMethod, DispatchSettings, MqttSettings, Settings, WeightSettings
+from v2g_console.config.interlock_checks import interlock_doubts
+from v2g_console.config.settings import AlarmSettings, AuthMethod, DispatchSettings, MqttSettings, Settings, WeightSettings
+from v2g_console.config.site_checks import fleet_site_contradictions, fleet_site_doubts, phase_contradictions, phase_doubts
 from v2g_console.config.values import shown
+from v2g_console.domain.alarm_kinds import ALARM_KINDS
 from v2g_console.domain.signal import Signal
 
 _SLOWEST_PRODUCT_S: Final = 1800.0  # full activation time of replacement reserve, the slowest (aFRR 300 s, mFRR 750 s)
+_LEASE_AFTER_END_S: Final = 30.0  # see `valid_until` in the wire protocol
+_CHARGER_KW: Final = 11.0  # an ordinary one
 _MAX_TOPIC_BYTES: Final = 1024
 _MAX_SOCKET_PATH_BYTES: Final = 107  # sun_path of Linux less its final zero
 _USES_NAME: Final = frozenset({AuthMethod.USERNAME_PASSWORD, AuthMethod.BOTH})
@@ -27,7 +33,11 @@ def contradictions(settings: Settings, given: AbstractSet[str]) -> Iterator[Find
         yield Finding("dispatch.weights", "expected at least one weight above 0, got only zeros")
     yield from _dispatch(settings.dispatch)
     yield from node_contradictions(settings.grid)
+    yield from phase_contradictions(settings.grid)
+    yield from fleet_site_contradictions(settings.fleet, settings.grid)
     yield from segment_contradictions(settings.segments)
+    yield from access_contradictions(settings.access)
+    yield from _alarms(settings.alarms)
     try:
         ZoneInfo(settings.console.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -35,6 +45,15 @@ def contradictions(settings: Settings, given: AbstractSet[str]) -> Iterator[Find
     path = settings.socket.path
     if path is not None and len(bytes(path)) > _MAX_SOCKET_PATH_BYTES:
         yield Finding("socket.path", f"expected a path of at most {_MAX_SOCKET_PATH_BYTES} bytes, got {len(bytes(path))}")
+
+
+def _alarms(alarms: AlarmSettings) -> Iterator[Finding]:
+    kinds = [one.kind for one in alarms.delays]
+    for at, kind in enumerate(kinds):
+        if kind not in ALARM_KINDS:
+            yield Finding(f"alarms.delays.{at}.kind", f"expected one of {', '.join(ALARM_KINDS)}, got {shown(kind)}")
+        elif kind in kinds[:at]:
+            yield Finding(f"alarms.delays.{at}.kind", f"{kind} is named twice")
 
 
 def doubts(settings: Settings, given: AbstractSet[str]) -> Iterator[Finding]:
@@ -49,9 +68,18 @@ def doubts(settings: Settings, given: AbstractSet[str]) -> Iterator[Finding]:
         yield Finding(
             "dispatch.confirm_above_kw", f"never asked: dispatch.max_power_kw refuses above {limit:g} kW", ("dispatch.max_power_kw",)
         )
+    metrics = settings.metrics
+    if metrics.enabled and not is_loopback(metrics.host):
+        yield Finding(
+            "metrics.host", f"whoever reaches {shown(metrics.host)} can read the metrics, there is no password: 127.0.0.1, or a firewall"
+        )
     yield from _shaping_doubts(settings.dispatch)
     yield from node_doubts(settings.grid)
+    yield from phase_doubts(settings.grid)
+    yield from fleet_site_doubts(settings.fleet, settings.grid.nodes)
     yield from segment_doubts(settings.segments, settings.dispatch)
+    yield from interlock_doubts(settings)
+    yield from access_doubts(settings.access, settings.dispatch)
 
 
 def _broker(mqtt: MqttSettings, given: AbstractSet[str]) -> Iterator[Finding]:
@@ -153,6 +181,16 @@ def _shaping_doubts(dispatch: DispatchSettings) -> Iterator[Finding]:
     if dispatch.full_activation_s > _SLOWEST_PRODUCT_S:
         yield Finding(
             "dispatch.full_activation_s", f"longer than any reserve product allows ({_SLOWEST_PRODUCT_S:g} s, replacement reserve)"
+        )
+    if dispatch.release_ramp_s > _LEASE_AFTER_END_S:
+        yield Finding(
+            "dispatch.release_ramp_s", f"v2 vehicles release themselves {_LEASE_AFTER_END_S:g} s after the end, whatever the ramp says"
+        )
+    vehicle_ramp = dispatch.vehicle_ramp_kw_per_s
+    if vehicle_ramp > 0 and _CHARGER_KW / vehicle_ramp > _SLOWEST_PRODUCT_S:
+        yield Finding(
+            "dispatch.vehicle_ramp_kw_per_s",
+            f"a charger of {_CHARGER_KW:g} kW would take {_CHARGER_KW / vehicle_ramp:.0f} s: write kW per second, such as 0.5",
         )
     limit, ramp = dispatch.max_power_kw, dispatch.ramp_kw_per_s
     slowest_s = max(dispatch.full_activation_s, _SLOWEST_PRODUCT_S)

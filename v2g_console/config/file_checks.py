@@ -35,6 +35,11 @@ def check_files(mqtt: MqttSettings, given: Mapping[str, Given]) -> FileFindings:
         path: Path | None = getattr(mqtt, name)
         if path is not None:
             _check_readable(found, f"mqtt.{name}", path, given)
+    for name in ("client_cert", "client_key", "ca_bundle", "password_file", "client_key_password_file"):
+        named: Path | None = getattr(mqtt, name)
+        if named is not None and _mode(named) & stat.S_IWOTH:
+            text = f"every user can change {named}, and so choose whom we trust or who we are: chmod o-w"
+            found.problems.append(Problem(_origin(f"mqtt.{name}", given), f"mqtt.{name}", text))
     if mqtt.client_key is not None and _open_to_all(mqtt.client_key):
         found.warnings.append(
             Problem(_origin("mqtt.client_key", given), "mqtt.client_key", f"every user can read {mqtt.client_key}: chmod 600")
@@ -101,7 +106,11 @@ def _written_for_all_to_read(origin: Origin) -> bool:
 
 
 def _open_to_all(path: Path) -> bool:
+    return bool(_mode(path) & stat.S_IROTH)
+
+
+def _mode(path: Path) -> int:
     try:
-        return bool(path.stat().st_mode & stat.S_IROTH)
+        return path.stat().st_mode
     except OSError:
-        return False  # what can't be looked at is reported where it is read
+        return 0  # what can't be looked at is reported where it is read

@@ -71,7 +71,9 @@ def load_for_client(path: Path | None = None, environ: Mapping[str, str] = os.en
 
 def _merged(lower: Values, upper: Values) -> Values:
     """Both together; where both give a key, `upper` wins."""
-    return Values(lower.given | upper.given, lower.entries | upper.entries, lower.problems + upper.problems)
+    return Values(
+        lower.given | upper.given, lower.entries | upper.entries, lower.problems + upper.problems, [*lower.warnings, *upper.warnings]
+    )
 
 
 def _finished(values: Values, files: tuple[Path, ...]) -> LoadedSettings:
@@ -85,7 +87,7 @@ def _finished(values: Values, files: tuple[Path, ...]) -> LoadedSettings:
     if problems:
         raise ConfigError(sorted(problems, key=_reading_order))
     doubtful = _placed(doubts(result.settings, values.given.keys()), values, frozenset())
-    return _loaded(result, values, found, files, (*found.warnings, *doubtful))
+    return _loaded(result, values, found, files, (*values.warnings, *found.warnings, *doubtful))
 
 
 def _loaded(result: Typed, values: Values, found: FileFindings, files: tuple[Path, ...], warnings: Iterable[Problem]) -> LoadedSettings:

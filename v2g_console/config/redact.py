@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Final
 from urllib.parse import quote
 
@@ -27,14 +28,44 @@ class Redactor:
     """Masks secrets in text, also as they look in a URL, JSON or a Python literal. One of under four characters only as a whole word."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        spellings = {spelling for secret in secrets if secret for spelling in _spellings(secret)}
-        # Longest first: a secret that starts with another one must not leave its tail behind.
-        parts = [_pattern(spelling) for spelling in sorted(spellings, key=len, reverse=True)]
-        self._pattern = re.compile("|".join(parts)) if parts else None
+        self._secrets = frozenset(filter(None, secrets))
+        self._learned = 0  # how many of `_LEARNED` are in the pattern
+        self._pattern = _pattern_of(self._secrets)
 
     def text(self, text: str) -> str:
-        """`text` with every secret replaced."""
+        """`text` with every secret replaced, also those that were learned meanwhile."""
+        if self._learned != len(_LEARNED):
+            learned = tuple(_LEARNED)  # one step: another thread may be learning
+            self._learned, self._pattern = len(learned), _pattern_of(self._secrets.union(learned))
         return self._pattern.sub(REDACTED, text) if self._pattern else text
+
+
+_LEARNED: Final[dict[str, None]] = {}
+"""For the whole process, since every handler and every report must know: secrets found in files after the start. Only ever grows."""
+
+
+def learn_secret(secret: str | None) -> None:
+    """From now on mask `secret` too, wherever text is redacted: a password file was changed under the running engine."""
+    if secret:
+        _LEARNED[secret] = None
+
+
+def learn_secrets(settings: Settings) -> None:
+    """`learn_secret` for all that are in `settings`."""
+    for secret in secrets_of(settings):
+        learn_secret(secret)
+
+
+def redacted(text: str) -> str:
+    """`text` without any secret that this process has learned."""
+    return _OF_THE_PROCESS.text(text)
+
+
+def _pattern_of(secrets: AbstractSet[str]) -> re.Pattern[str] | None:
+    spellings = {spelling for secret in secrets for spelling in _spellings(secret)}
+    # Longest first: a secret that starts with another one must not leave its tail behind.
+    parts = [_pattern(spelling) for spelling in sorted(spellings, key=len, reverse=True)]
+    return re.compile("|".join(parts)) if parts else None
 
 
 class RedactingFilter(logging.Filter):
@@ -67,3 +98,6 @@ def _spellings(secret: str) -> set[str]:
 def _pattern(spelling: str) -> str:
     escaped = re.escape(spelling)
     return rf"(?<!\w){escaped}(?!\w)" if len(spelling) < _SHORT else escaped
+
+
+_OF_THE_PROCESS: Final = Redactor(())

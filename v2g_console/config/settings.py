@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from v2g_console.domain.roles import Role
+
 Ratio = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
@@ -24,7 +26,7 @@ class AuthMethod(StrEnum):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class QosSettings(_Section):
@@ -65,6 +67,8 @@ class MqttSettings(_Section):
     """file with the passphrase in one line"""
     ca_bundle: Path | None = None
     """default: the system's certificate authorities"""
+    certificate_warn_days: Annotated[float, Field(ge=0, le=3650)] = 14.0
+    """an alarm is raised when our certificate or the broker's has fewer days left than this; 0: only when it has expired"""
     qos: QosSettings = QosSettings()
     ack_topic: str = "vehicle/+/ack"
     """where vehicles acknowledge; `+` stands for the vehicle id here and below"""
@@ -171,6 +175,8 @@ class DispatchSettings(_Section):
     """who gets how much: equal shares, by score, best score first (merit, also called lp), or by segment"""
     lp_first: tuple[str, ...] = ()
     """signals decided by the linear programme, with smart as fallback, unless a request names an allocator"""
+    lp_time_limit_s: Annotated[float, Field(gt=0.0, le=10.0)] = 1.0
+    """longest time the solver may take for one decision; it is asked only where the phases of a site bind"""
     emphasis: bool = True
     """let each signal stress the weights that matter to it"""
     strict: tuple[str, ...] = ()
@@ -181,6 +187,10 @@ class DispatchSettings(_Section):
     """time in which a changed target is reached, in a straight line; 0: at once"""
     ramp_kw_per_s: NonNegative = 0.0
     """fastest change of a dispatch's target; 0: no limit"""
+    vehicle_ramp_kw_per_s: NonNegative = 0.0
+    """fastest change of one vehicle's setpoint, of vehicles that tell no ramp of their own; 0: no limit"""
+    protect_below_min_soc: bool = True
+    """a vehicle below its wanted SoC whose departure is not known is never made to charge less"""
     tuner: Literal["none", "acks"] = "none"
     """acks: move the availability weight with the ack rate of recent dispatches, within bounds, audited"""
     trust: TrustSettings = TrustSettings()
@@ -220,6 +230,8 @@ class DispatchSettings(_Section):
     """at SIGTERM or a closed terminal: release everything, or let active dispatches end first"""
     drain_timeout_s: Positive = 3600.0
     """on_exit drain: release what is still active after this"""
+    on_recovery: Literal["release", "resume"] = "release"
+    """after a crash: release what the journal says may still be in force, or go on with dispatches that are still inside their time"""
 
 
 class TelemetrySettings(_Section):
@@ -235,6 +247,8 @@ class TelemetrySettings(_Section):
     """where they are asked to"""
     response_topic: str = "v2g/telemetry/response/+"
     """where they answer"""
+    max_clock_offset_s: Annotated[float, Field(ge=1.0)] = 5.0
+    """v2 vehicles whose clock is further off are left out (CLOCK_SKEW): they could not tell a late command from a timely one"""
     max_per_s: Annotated[int, Field(ge=10)] = 20_000
     """telemetry messages taken in a second; what is above is shed and counted"""
 
@@ -252,6 +266,12 @@ class NodeSettings(_Section):
     """most it may feed into the grid; 0: no limit"""
     base_load_kw: NonNegative = 0.0
     """drawn there by everything that is no vehicle"""
+    phase_import_a: NonNegative = 0.0
+    """most current that each of the three phases may draw, such as its main fuse; of sites only; 0: no limit"""
+    phase_export_a: NonNegative = 0.0
+    """most current that each phase may feed in; of sites only; 0: no limit"""
+    phase_base_load_kw: Annotated[tuple[NonNegative, ...], Field(max_length=3)] = ()
+    """base_load_kw by phase, [L1, L2, L3]; empty: a third each"""
 
 
 class SegmentSettings(_Section):
@@ -273,6 +293,38 @@ class GridSettings(_Section):
     """most the whole fleet may draw; 0: no limit"""
     fleet_export_kw: NonNegative = 0.0
     """most the whole fleet may feed in; 0: no limit"""
+    phase_voltage_v: Annotated[float, Field(ge=50.0, le=1000.0)] = 230.0
+    """between a phase and neutral, the lowest to expect: turns the amperes of phase_import_a and phase_export_a into kW"""
+
+
+class SiteVehiclesSettings(_Section):
+    """Vehicles of one site that don't say themselves where they are; v1 vehicles never do."""
+
+    site: Annotated[str, Field(min_length=1, max_length=64)]
+    """name of the site, as in grid.nodes"""
+    vehicles: tuple[str, ...] = ()
+    """ids, or patterns with * ? and [...]; a whole id goes before patterns, an earlier pattern before a later one"""
+
+
+class InterlockSettings(_Section):
+    """Limits over all dispatches together. What they forbid is refused with their name; STOP, cancel and release pass them all."""
+
+    total_up_kw: NonNegative = 0.0
+    """most regulation up (feeding in more, drawing less) of all dispatches together, each vehicle at its worst; 0: no limit"""
+    total_down_kw: NonNegative = 0.0
+    """most regulation down of all dispatches together; 0: no limit"""
+    change_kw_per_min: NonNegative = 0.0
+    """most that decisions may change the total within a minute, releases not counted; 0: no limit"""
+    most_dispatches: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """most dispatches under way at once, those that release included; 0: no limit"""
+    requests_per_minute: Annotated[int, Field(ge=0, le=100_000)] = 0
+    """most requests of one person within a minute, apart from STOP, cancel and those that only look; 0: no limit"""
+    reversal_pause_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    """pause between dispatches in opposite directions; 0: none, and both at once are allowed"""
+    link_suspect: Literal["allow", "refuse"] = "allow"
+    """whether dispatches, updates and retries may be sent while the broker does not confirm what is published"""
+    local_override_s: Annotated[float, Field(ge=0, le=604_800)] = 900.0
+    """a vehicle taken over on the spot (it rejects with LOCAL_OVERRIDE) is left alone for this long; 0: until it is trusted again"""
 
 
 class FleetSettings(_Section):
@@ -282,6 +334,8 @@ class FleetSettings(_Section):
     """hello is said at every connect and this often"""
     max_vehicles: Annotated[int, Field(ge=1, le=2_000_000)] = 200_000
     """vehicles beyond are refused and counted"""
+    sites: Annotated[tuple[SiteVehiclesSettings, ...], _OR_EMPTY] = ()
+    """where vehicles are that tell no site; a vehicle that tells one is counted where it says"""
 
 
 class MetricsSettings(_Section):
@@ -333,6 +387,39 @@ class JournalSettings(_Section):
     export: JournalExportSettings = JournalExportSettings()
 
 
+class AlarmDelaySettings(_Section):
+    """How long a condition must hold before one kind of alarm follows it."""
+
+    kind: Annotated[str, Field(min_length=1, max_length=64)]
+    """such as shortfall; `v2g-console config check` names those there are"""
+    on_s: NonNegative = 0.0
+    """before it is raised"""
+    off_s: NonNegative = 0.0
+    """before it is cleared"""
+
+
+class AlarmSettings(_Section):
+    """How alarms behave."""
+
+    longest_shelf_s: Positive = 28_800.0
+    """nobody can shelve an alarm for longer"""
+    flood_per_10_min: Annotated[int, Field(ge=1)] = 10
+    """more alarms than this in ten minutes are a flood"""
+    stale_after_s: Positive = 86_400.0
+    """an alarm that is active for longer is stale: its cause should be mended, or its rule changed"""
+    delays: Annotated[tuple[AlarmDelaySettings, ...], _OR_EMPTY] = ()
+    """kinds of alarms whose delays are not the built-in ones"""
+
+
+class KeySettings(_Section):
+    """Other keys for one action."""
+
+    action: Annotated[str, Field(min_length=1, max_length=64)]
+    """such as dispatch.compose; `v2g-console keys ls` names those there are"""
+    keys: tuple[str, ...] = ()
+    """such as D, f6, ctrl+n or alt+d; none: the action keeps its place in the palette only"""
+
+
 class ConsoleSettings(_Section):
     """The screen."""
 
@@ -340,8 +427,8 @@ class ConsoleSettings(_Section):
     """shown on every screen: the control point"""
     theme: str = "grey-dark"
     """name of a theme file"""
-    refresh_hz: Annotated[float, Field(ge=0.2, le=4.0)] = 2.0
-    """how often the screen takes a new picture"""
+    refresh_hz: Annotated[float, Field(ge=1.0, le=4.0)] = 2.0
+    """how often the screen takes a new picture; a lost link must show within a second"""
     timezone: str = "UTC"
     """added to UTC on schedules, such as Europe/Paris"""
     read_only: bool = False
@@ -350,15 +437,43 @@ class ConsoleSettings(_Section):
     """at most one refresh a second, 16 colours, no animation"""
     ascii: bool = False
     """no box drawing and no arrows"""
+    send_delay_s: Annotated[float, Field(ge=0.0, le=5.0)] = 0.0
+    """a dispatch that was sent waits this long, counted down, and Esc calls it back; 0: it goes out at once"""
+    keys: Annotated[tuple[KeySettings, ...], _OR_EMPTY] = ()
+    """keys that are not the built-in ones; `v2g-console keys check` finds clashes"""
 
 
 class SocketSettings(_Section):
-    """Where a running engine listens for `dispatch`, `stop`, `status` and `fleet`."""
+    """Where a running engine listens for `attach`, `dispatch`, `stop`, `status` and `fleet`."""
 
     enabled: bool = True
     """whether to listen at all"""
     path: Path | None = None
     """default: v2g-console.sock in /run/v2g-console/ if writable, else in the run-time folder of the user"""
+
+
+class RoleSettings(_Section):
+    """Who has a role: users and groups of the operating system."""
+
+    role: Role
+    """viewer (looks), auditor (looks, reads the record), operator (dispatches) or supervisor (also approves, and resumes after STOP)"""
+    users: tuple[str, ...] = ()
+    """names of users; what is written for a user counts more than his groups"""
+    groups: tuple[str, ...] = ()
+    """names of groups; who is in several gets the highest role"""
+
+
+class AccessSettings(_Section):
+    """Who may do what. The operating system says who somebody is, also at the socket."""
+
+    roles: Annotated[tuple[RoleSettings, ...], _OR_EMPTY] = ()
+    """who is not named views; without any entry who started the engine is supervisor"""
+    four_eyes_above_kw: NonNegative = 0.0
+    """a dispatch or update above this waits for another supervisor; 0: never"""
+    approval_timeout_s: Annotated[float, Field(ge=10.0, le=86_400.0)] = 300.0
+    """a request that waits for approval lapses after this"""
+    lock_after_s: NonNegative = 0.0
+    """a console nobody touches for this long becomes view-only until it is unlocked; 0: never"""
 
 
 class Settings(_Section):
@@ -369,10 +484,13 @@ class Settings(_Section):
     telemetry: TelemetrySettings = TelemetrySettings()
     fleet: FleetSettings = FleetSettings()
     grid: GridSettings = GridSettings()
+    interlocks: InterlockSettings = InterlockSettings()
     segments: Annotated[tuple[SegmentSettings, ...], _OR_EMPTY] = ()
     """fleet segments that share by other rules than the built-in ones"""
     metrics: MetricsSettings = MetricsSettings()
     prediction: PredictionSettings = PredictionSettings()
     journal: JournalSettings = JournalSettings()
+    alarms: AlarmSettings = AlarmSettings()
     console: ConsoleSettings = ConsoleSettings()
     socket: SocketSettings = SocketSettings()
+    access: AccessSettings = AccessSettings()

@@ -19,7 +19,7 @@ from v2g_console.config.values import shown
 class Typed:
     """The settings, with the default in place of each value that was wrong (`broken` holds their key paths).
 
-    Where there is no default, as for the name of an entry, `STAND_IN` takes its place.
+    Where there is no default, as for the name of an entry, `STAND_IN` takes its place, or the first choice.
     """
 
     settings: Settings
@@ -53,7 +53,7 @@ def typed(given: Mapping[str, Given], entries: Iterable[str] = ()) -> Typed:
 def _validated(keys: Mapping[str, Key], given: Mapping[str, Given], entries: Iterable[str], without: set[str]) -> Settings:
     tree: dict[str, Any] = {}
     for entry in entries:
-        _branch(tree, entry).update({key.name: STAND_IN for key in required_in(entry)})
+        _branch(tree, entry).update({key.name: key.choices[0] if key.choices else STAND_IN for key in required_in(entry)})
     for path, key in keys.items():
         if path not in without:
             section, _, name = path.rpartition(".")

@@ -9,6 +9,7 @@ from typing import Final
 
 import yaml
 
+from v2g_console.config.earlier import SECTION, take_logging
 from v2g_console.config.keys import KEYS, LISTS, Key, Kind, is_section, known_key, names_in, nearest, required_in
 from v2g_console.config.origin import Given, Origin, OriginKind
 from v2g_console.config.problems import Problem
@@ -29,6 +30,7 @@ class Values:
     given: dict[str, Given] = field(default_factory=dict)
     entries: dict[str, Origin] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
 
 def shown(text: str) -> str:
@@ -42,9 +44,13 @@ def from_file(file: YamlFile) -> Values:
     if file.root is None or is_empty(file.root):
         return values
     if not isinstance(file.root, yaml.MappingNode):
-        values.problems.append(Problem(file.origin(file.root), "", f"expected sections such as 'mqtt:', got {_what(file.root)}"))
+        values.problems.append(Problem(file.origin(file.root), "", f"expected sections such as 'mqtt:', got {_no_section(file.root)}"))
         return values
     _take_section(values, file, "", file.root)
+    for key_node, value_node in file.root.value:
+        if isinstance(key_node, yaml.ScalarNode) and key_node.value == SECTION:
+            take_logging(values.given, values.problems, values.warnings, file, key_node, value_node)
+            break
     return values
 
 
@@ -104,12 +110,14 @@ def _take_section(values: Values, file: YamlFile, section: str, node: yaml.Mappi
             _take_entries(values, file, path, value_node, origin)
         elif key is not None:
             _take_value(values, key, value_node, origin)
+        elif path == SECTION:
+            continue  # taken last, so that today's names come first
         elif not is_section(path):
             values.problems.append(Problem(origin, shown(path)[1:-1], _unknown(path, section)))
         elif isinstance(value_node, yaml.MappingNode):
             _take_section(values, file, path, value_node)
         elif not is_empty(value_node):
-            values.problems.append(Problem(origin, path, f"expected {_section_in_words(path)}, got {_what(value_node)}"))
+            values.problems.append(Problem(origin, path, f"expected {_section_in_words(path)}, got {_no_section(value_node)}"))
 
 
 def _take_entries(values: Values, file: YamlFile, path: str, node: yaml.Node, origin: Origin) -> None:
@@ -162,6 +170,13 @@ def _take_value(values: Values, key: Key, node: yaml.Node, origin: Origin) -> No
         values.given[path] = Given(node.value, origin)
     else:
         values.problems.append(Problem(origin, path, f"expected {key.expected}, got {_what(node, secret=key.kind is Kind.SECRET)}"))
+
+
+def _no_section(node: yaml.Node) -> str:
+    """What stands in the place of a section. A text is not repeated: `password:secret`, without its space, is one."""
+    if isinstance(node, yaml.ScalarNode) and ":" in node.value:
+        return "a text (is a space missing after a colon?)"
+    return _what(node)
 
 
 def _what(node: yaml.Node, *, secret: bool = False) -> str:

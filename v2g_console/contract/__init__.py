@@ -4,4 +4,4 @@ Modules: `link` (health of the MQTT connection), `snapshot` (what a screen shows
 `replies` (what is answered), `port` (the EnginePort protocol). Nothing here does I/O.
 """
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2

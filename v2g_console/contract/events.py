@@ -2,6 +2,9 @@
 
 import msgspec
 
+from v2g_console.contract.alarms import ShelvedAlarm
+from v2g_console.contract.tags import TagView
+
 SCHEMA = 1
 
 
@@ -18,6 +21,21 @@ class EngineReady(_Event, frozen=True, kw_only=True, tag="engine.ready"):
     protocol: str
     vehicles: int
     startup_ms: float
+    user: str = ""  # who started the engine
+    role: str = ""  # and what that person may do
+
+
+class EngineRecovered(_Event, frozen=True, kw_only=True, tag="engine.recovered"):
+    """What an earlier run of the engine left behind, and what becomes of it. Dispatches by id; `owed` counts vehicles being released."""
+
+    clean: bool
+    unfinished: int
+    resumed: tuple[str, ...]
+    released: tuple[str, ...]
+    scheduled: tuple[str, ...]
+    dropped: int
+    owed: int
+    text: str
 
 
 class LinkChanged(_Event, frozen=True, kw_only=True, tag="link.changed"):
@@ -75,6 +93,7 @@ class _DispatchEvent(_Event, frozen=True, kw_only=True):
     latency_p95_ms: float | None = None
     released: int = 0  # releases confirmed
     owed: int = 0  # releases still owed
+    rebound_kw: float = 0.0  # extra charging to expect after the release
 
 
 class DispatchPlanned(_DispatchEvent, frozen=True, kw_only=True, tag="dispatch.planned"):
@@ -83,6 +102,7 @@ class DispatchPlanned(_DispatchEvent, frozen=True, kw_only=True, tag="dispatch.p
     duration_s: float
     left_out: dict[str, int]
     without_lease_kw: float
+    holds_s: float | None = None  # how long 95 % of it can be held; null: nothing ends it
 
 
 class DispatchSending(_DispatchEvent, frozen=True, kw_only=True, tag="dispatch.sending"):
@@ -135,12 +155,112 @@ class AlarmCleared(_Event, frozen=True, kw_only=True, tag="alarm.cleared"):
     text: str
 
 
+class AlarmAcknowledged(_Event, frozen=True, kw_only=True, tag="alarm.acknowledged"):
+    """Somebody has seen an alarm and deals with it."""
+
+    alarm_id: str
+    kind: str
+    by: str
+
+
+class AlarmShelved(_Event, frozen=True, kw_only=True, tag="alarm.shelved"):
+    """Somebody keeps an alarm quiet for a time."""
+
+    shelved: ShelvedAlarm
+
+
+class AlarmUnshelved(_Event, frozen=True, kw_only=True, tag="alarm.unshelved"):
+    """An alarm is back from the shelf; `by` is empty if its time was up."""
+
+    alarm_id: str
+    kind: str
+    by: str = ""
+
+
 class Strategy(_Event, frozen=True, kw_only=True, tag="strategy"):
     """How the allocator decided: lp_attempt, lp_failure, smart_fallback."""
 
     dispatch_id: str
     kind: str
     text: str
+
+
+class ApprovalAsked(_Event, frozen=True, kw_only=True, tag="approval.asked"):
+    """A request above the four-eyes limit waits for a second person. `dispatch_id`: of an update."""
+
+    approval_id: str
+    request: str
+    by: str
+    way: str
+    signal: str
+    power_kw: float
+    limit_kw: float
+    expires_s: float
+    dispatch_id: str = ""
+
+
+class ApprovalEnded(_Event, frozen=True, kw_only=True, tag="approval.ended"):
+    """It waits no more: `outcome` is approved, rejected, withdrawn, expired or stopped; `decided_by` is empty where nobody decided."""
+
+    approval_id: str
+    outcome: str
+    by: str
+    decided_by: str = ""
+    dispatch_id: str = ""
+    reason: str = ""
+
+
+class TagAdded(_Event, frozen=True, kw_only=True, tag="tag.added"):
+    """A tag was hung up; `released` vehicles left their dispatches at once because of it."""
+
+    placed: TagView
+    way: str
+    released: int = 0
+
+
+class TagRemoved(_Event, frozen=True, kw_only=True, tag="tag.removed"):
+    """A tag was taken down, by whom and why."""
+
+    placed: TagView
+    by: str
+    way: str
+    note: str
+
+
+class StopLatched(_Event, frozen=True, kw_only=True, tag="stop.latched"):
+    """STOP: no dispatch starts until somebody resumes."""
+
+    by: str
+    way: str
+    reason: str
+    dispatches: int
+    vehicles: int
+
+
+class StopLifted(_Event, frozen=True, kw_only=True, tag="stop.lifted"):
+    """Somebody resumed."""
+
+    by: str
+    way: str
+
+
+class OperatorNote(_Event, frozen=True, kw_only=True, tag="note"):
+    """Somebody wrote something down for the others."""
+
+    by: str
+    way: str
+    text: str
+
+
+class HoldsStanding(_Event, frozen=True, kw_only=True, tag="holds.standing"):
+    """Tags, STOP and shelved alarms as they stand: said at a start and each hour, since retention removes old entries."""
+
+    tags: tuple[TagView, ...]
+    stopped: bool
+    shelved: tuple[ShelvedAlarm, ...] = ()
+    stopped_by: str = ""
+    stopped_at_ms: int | None = None
+    stop_reason: str = ""
 
 
 class RunSummary(_Event, frozen=True, kw_only=True, tag="run.summary"):
@@ -152,6 +272,8 @@ class RunSummary(_Event, frozen=True, kw_only=True, tag="run.summary"):
     refused: int
     owed: int
     exit_code: int
+    user: str = ""  # as in engine.ready; empty if the engine never got that far
+    role: str = ""
 
 
 DispatchEvent = (
@@ -168,6 +290,7 @@ DispatchEvent = (
 DispatchEnded = DispatchCompleted | DispatchFailed | DispatchCancelled | DispatchStopped
 Event = (
     EngineReady
+    | EngineRecovered
     | LinkChanged
     | RequestAccepted
     | RequestRefused
@@ -182,7 +305,18 @@ Event = (
     | DispatchStopped
     | AlarmRaised
     | AlarmCleared
+    | AlarmAcknowledged
+    | AlarmShelved
+    | AlarmUnshelved
     | Strategy
+    | TagAdded
+    | TagRemoved
+    | StopLatched
+    | StopLifted
+    | OperatorNote
+    | HoldsStanding
+    | ApprovalAsked
+    | ApprovalEnded
     | RunSummary
 )
 

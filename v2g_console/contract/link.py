@@ -29,6 +29,7 @@ class LinkCause(StrEnum):
     CUT = "connection cut"
     KEEPALIVE = "no answer within the keep-alive"
     PROTOCOL = "protocol"
+    RENEWED = "new credentials"  # our own doing: certificate, key, CA or password file changed
 
 
 class RefusedMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +55,11 @@ class LinkHealth(msgspec.Struct, frozen=True, kw_only=True):
     next_attempt_s: float | None = None
     reconnects: int = 0
     tls_version: str = ""  # "" = plaintext
-    certificate_days: float | None = None  # days until the first of our certificates or the broker's expires
+    certificate_days: float | None = None  # days until the first of our certificate and the broker's expires
+    client_certificate_days: float | None = None  # of ours; None without one
+    broker_certificate_days: float | None = None  # of the broker's; None while not connected over TLS
+    certificate_warn_days: float = 14.0  # below this the operator is warned
+    credentials_fault: str = ""  # why changed certificate, key, CA or password files are not used; those from before still are
     receive_maximum: int | None = None  # CONNACK's; 20 means an untuned broker
     rtt_ms: float | None = None
     in_per_s: float = 0.0

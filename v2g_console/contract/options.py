@@ -1,6 +1,7 @@
 """What the command line tells `run` and `demo` beyond the configuration."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Protocol = Literal["1", "2", "mixed"]
@@ -20,6 +21,10 @@ class RunOptions:
     theme: str | None = None
     low_bandwidth: bool = False
     ascii: bool = False
+    plain: bool = False
+    """lines of text instead of a screen"""
+    record: Path | None = None
+    """record what is shown into this new file"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

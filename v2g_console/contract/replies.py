@@ -4,8 +4,14 @@ from enum import StrEnum
 
 import msgspec
 
+from v2g_console.contract.alarms import AlarmRates, AlarmView
+from v2g_console.contract.forecast import ForecastView
+from v2g_console.contract.handover import HandoverView
 from v2g_console.contract.link import LinkHealth
-from v2g_console.contract.snapshot import DispatchView, EngineInfo, FleetSummary
+from v2g_console.contract.record import JournalEntryView, JournalPage
+from v2g_console.contract.snapshot import ApprovalView, DispatchView, EngineInfo, FleetSummary
+from v2g_console.contract.stop import StopView
+from v2g_console.contract.tags import TagDone, TagsView, TagView
 
 
 class Refusal(StrEnum):
@@ -26,6 +32,12 @@ class Refusal(StrEnum):
     FORBIDDEN = "FORBIDDEN"  # the role does not allow it
     LINK_DOWN = "LINK_DOWN"
     LIMIT = "LIMIT"  # a configured maximum
+    INTERLOCK = "INTERLOCK"  # one of `interlocks`; the message begins with its name
+    TAGGED = "TAGGED"  # an INHIBIT tag forbids it
+    CAUTION = "CAUTION"  # a CAUTION tag must be read and accepted first
+    UNKNOWN_TAG = "UNKNOWN_TAG"
+    NEEDS_APPROVAL = "NEEDS_APPROVAL"  # held until another supervisor approves it
+    UNKNOWN_APPROVAL = "UNKNOWN_APPROVAL"  # never asked, decided already, or expired
     TYPE_TO_CONFIRM = "TYPE_TO_CONFIRM"
     WRONG_STATE = "WRONG_STATE"
     NOT_READY = "NOT_READY"
@@ -47,6 +59,7 @@ class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
     down_kw: float
     score: float
     reason: str  # name of a Reason, "" if it got all it could
+    place: str = ""  # the node, or the phase of a site, that holds it back
     parts: dict[str, float] = {}  # of the score, by feature, weighted
 
 
@@ -70,6 +83,7 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     sustain_s: float  # the time the bounds were computed for (tau)
     left_out: dict[str, int]  # vehicles by reason name
     limits: tuple[tuple[str, float], ...]  # (reason name, kW lost to it), largest first
+    places: tuple[tuple[str, float], ...] = ()  # (node, or phase of a site, that is full; kW it holds back), largest first, bounded
     without_lease_kw: float
     without_lease_vehicles: int
     soc_before: float | None  # mean over participants
@@ -81,6 +95,8 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
     type_to_confirm: bool
     armed_until_ms: int | None = None
+    cautions: tuple[TagView, ...] = ()  # CAUTION tags on its vehicles: arming asks
+    holds_s: float | None = None  # how long 95 % of it can be held; None: nothing ends it
     rows: tuple[PlanRow, ...] = ()  # the first of each kind, worst first, bounded
 
 
@@ -130,6 +146,8 @@ class VehicleView(msgspec.Struct, frozen=True, kw_only=True):
     participation: float = 0.0  # 0..1, how much was asked of it lately
     reversals: int = 0  # changes between charging and injecting while dispatched
     throughput_kwh: float = 0.0  # through the plug while dispatched
+    tags: tuple[TagView, ...] = ()  # its own, its site's and the fleet's
+    override_s: float | None = None  # overridden locally, and left alone for this long still; inf: until it says otherwise
     recent: tuple[tuple[int, str], ...] = ()  # (UTC ms, what happened), newest first
 
 
@@ -177,6 +195,7 @@ class FleetRow(msgspec.Struct, frozen=True, kw_only=True):
     participation: float = 0.0  # 0..1, how much was asked of it lately
     reversals: int = 0  # changes between charging and injecting while dispatched
     throughput_kwh: float = 0.0  # through the plug while dispatched
+    tag: str = ""  # CAUTION or INHIBIT, the stronger one
 
 
 class FleetPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,16 +213,42 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
     link: LinkHealth
     fleet: FleetSummary
     dispatches: tuple[DispatchView, ...]
+    approvals: tuple[ApprovalView, ...] = ()
+    alarms: tuple[AlarmView, ...] = ()
+    alarm_rates: AlarmRates = AlarmRates()
+    you: "IdentityView | None" = None  # who asked
 
 
-class StopView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a STOP set going."""
+class IdentityView(msgspec.Struct, frozen=True, kw_only=True):
+    """Who the engine takes a caller for. `may` names the requests that the role allows, `denied` the others with the role each needs."""
 
-    dispatches: int
-    vehicles: int
+    user: str
+    role: str
+    may: tuple[str, ...]
+    denied: dict[str, str] = {}
+
+    def seeing(self, engine: EngineInfo) -> EngineInfo:
+        """`engine` as this person's console shows it."""
+        return msgspec.structs.replace(engine, user=self.user, role=self.role, denied=self.denied)
 
 
-Result = PlanView | VehicleView | DispatchDetailView | DispatchView | FleetPage | StatusView | StopView | None
+Result = (
+    PlanView
+    | VehicleView
+    | DispatchDetailView
+    | DispatchView
+    | FleetPage
+    | StatusView
+    | StopView
+    | IdentityView
+    | TagDone
+    | TagsView
+    | JournalPage
+    | JournalEntryView
+    | HandoverView
+    | ForecastView
+    | None
+)
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,13 +260,17 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """Not done. `message` says what, `hint` what to do next; `plan` is the new plan after PLAN_CHANGED."""
+    """Not done. `message` says what, `hint` what to do next; `plan` is the new plan after PLAN_CHANGED.
+
+    `approval` is what waits for a second person, after NEEDS_APPROVAL, and in its new form after PLAN_CHANGED.
+    """
 
     request: str
     reason: Refusal
     message: str
     hint: str = ""
     plan: PlanView | None = None
+    approval: ApprovalView | None = None
 
 
 Reply = Accepted | Refused

@@ -6,7 +6,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from v2g_console.contract.alarms import AlarmRates, AlarmView
 from v2g_console.contract.link import LinkHealth
+from v2g_console.contract.stop import StopView
+from v2g_console.contract.tags import TagView
 from v2g_console.domain.states import DispatchState
 
 FLEET_STATE_NAMES: tuple[str, ...] = (
@@ -29,6 +32,10 @@ QUALITY_MARKS: tuple[str, ...] = ("", "~", "!", "?")
 """Mark shown beside values of a fresh, stale, lost, unknown vehicle; index is `domain.vehicle.Quality`."""
 
 
+TAG_MARKS: tuple[str, ...] = ("", "c", "X")
+"""Mark of a vehicle without a tag, with a CAUTION, with an INHIBIT; `FleetColumns.tag` holds the index."""
+
+
 class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Who runs, where, in which mode."""
 
@@ -45,10 +52,15 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     stopped_at_ms: int | None = None
     loop_lag_ms: float = 0.0  # worst in the last 10 s
     events_dropped: int = 0
-    memory_mib: float = 0.0
+    memory_mib: float = 0.0  # resident now
+    tasks: int = 0  # of the engine's event loop
     ack_timeout_s: float = 5.0
     confirm_above_kw: float = 0.0  # the operator types the power above this; 0 = never
     allocators: tuple[str, ...] = ("equal", "smart")
+    longest_shelf_s: float = 28_800.0  # an alarm can't be shelved for longer
+    denied: dict[str, str] = {}  # requests that `user` may not make, by name, with the role each needs
+    four_eyes_above_kw: float = 0.0  # a second person approves above this; 0 = never
+    lock_after_s: float = 0.0  # a console nobody touches becomes view-only after this; 0 = never
 
 
 class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +122,8 @@ class FleetColumns:
     available: NDArray[np.bool_]
     seen_ms: NDArray[np.int64]
     on_hold: NDArray[np.bool_] | None = None  # left alone for a while after failures; None: not told
+    tag: NDArray[np.uint8] | None = None  # index into TAG_MARKS; None: not told
+    reserve_soc: NDArray[np.float32] | None = None  # what the driver keeps, 0..1; None: not told
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -168,18 +182,22 @@ class DispatchView(msgspec.Struct, frozen=True, kw_only=True):
     release: AckProgress = AckProgress()
     duration_s: float = 0.0
     created_ms: int = 0
+    due_ms: int | None = None  # when it is to begin, while it waits for that
     started_ms: int | None = None
     ends_ms: int | None = None
     ended_ms: int | None = None
     remaining_s: float | None = None
     allocator: str = ""
     by: str = ""
+    approved_by: str = ""  # the second person, where one was needed
     origin: str = ""
     test: bool = False
     external_ref: str = ""
     left_out: dict[str, int] = {}  # vehicles by reason name
     limits: tuple[tuple[str, float], ...] = ()  # what limits it: (reason name, kW), largest first
     without_lease_kw: float = 0.0  # share of v1 vehicles
+    holds_s: float | None = None  # how long from now 95 % of it can be held; None: nothing ends it, or it is over
+    rebound_kw: float = 0.0  # extra charging to expect after its release
     trace: tuple[TracePoint, ...] = ()
     moved: tuple[tuple[str, float], ...] = ()  # (short id of another dispatch, kW taken from it; negative: lost to it)
     tracking: float | None = None  # 0..1, how well a moving target was followed: mean of the three below
@@ -188,19 +206,33 @@ class DispatchView(msgspec.Struct, frozen=True, kw_only=True):
     tracking_precision: float | None = None
 
 
-class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
-    """One alarm group."""
+class ApprovalView(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that waits for a second person. Powers in kW, positive is up; of an update `before_kw` is the target it would replace.
 
-    alarm_id: str
-    kind: str
-    priority: int  # 1 critical .. 3 low
-    text: str
-    response: str  # what the operator should do
-    active: bool
-    acknowledged: bool
-    raised_ms: int
-    cleared_ms: int | None = None
-    count: int = 1
+    `revision` grows when what it would do changes: an approval is of one revision only. Figures of the plan are None for an update.
+    """
+
+    approval_id: str
+    revision: int
+    request: str  # operate, dispatch or update
+    by: str
+    way: str
+    asked_ms: int
+    expires_ms: int
+    limit_kw: float  # what it exceeds
+    signal: str
+    power_kw: float
+    duration_s: float
+    before_kw: float | None = None
+    dispatch_id: str = ""
+    short_id: str = ""
+    start_at: str | None = None
+    scope: str = ""  # sites, segments, vehicles it is limited to
+    note: str = ""
+    allocated_kw: float | None = None
+    shortfall_kw: float | None = None
+    vehicles: int | None = None
+    preempts: tuple[tuple[str, float], ...] = ()  # (dispatch short id, kW it loses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,3 +247,7 @@ class Snapshot:
     fleet: FleetColumns
     dispatches: tuple[DispatchView, ...] = field(default=())  # active first, then the newest past ones
     alarms: tuple[AlarmView, ...] = field(default=())
+    alarm_rates: AlarmRates = field(default=AlarmRates())
+    tags: tuple[TagView, ...] = field(default=())  # oldest first
+    stop: StopView | None = None  # while STOP is latched
+    approvals: tuple[ApprovalView, ...] = field(default=())  # requests that wait for a second person, soonest to expire first

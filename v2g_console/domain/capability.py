@@ -20,21 +20,26 @@ _ENERGY_SLACK_KWH: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class CapabilityRules:
-    """Rules for the whole fleet; shares of 0..1, `departure_margin_s` in seconds before a departure by which charging must be done."""
+    """Rules for the whole fleet; shares of 0..1, `departure_margin_s` in seconds before a departure by which charging must be done.
+
+    `protect_below_min_soc`: a vehicle below its wanted SoC whose departure nobody knows is never made to charge less, since it may leave
+    at any moment.
+    """
 
     charge_efficiency: float = 0.94
     discharge_efficiency: float = 0.94
     safe_discharge_floor: float = 0.1
     soc_ceiling: float = 1.0
     departure_margin_s: float = 600.0
+    protect_below_min_soc: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Capability:
     """Bounds of n vehicles in kW: setpoints within `p_min_kw..p_max_kw` can be held; `up_kw` and `down_kw` (>= 0) count from the baseline.
 
-    `reason` is what binds a vehicle (SOC_FLOOR, SOC_CEILING, DEPARTURE, MIN_POWER, BASELINE_ENDS, NO_BASELINE, NO_HEADROOM; 0 none);
-    `up_reason` and `down_reason` say it per direction. A vehicle left to its own charging has 0 kW both ways.
+    `reason` is what binds a vehicle (SOC_FLOOR, SOC_BELOW_MIN, SOC_CEILING, DEPARTURE, MIN_POWER, BASELINE_ENDS, NO_BASELINE,
+    NO_HEADROOM; 0 none); `up_reason` and `down_reason` say it per direction. A vehicle left to its own charging has 0 kW both ways.
     """
 
     p_min_kw: F8
@@ -56,6 +61,7 @@ class _Battery:
     ceiling: F8
     goal: F8  # wanted at departure, never above the ceiling
     need: F8  # at the end of tau, so that the goal can still be reached; -inf without departure
+    hungry: Bool  # below what is wanted at a departure that nobody knows
     charge_kw: F8
     discharge_kw: F8
     min_charge_kw: F8
@@ -85,6 +91,9 @@ def capability(v: VehicleColumns, tau_s: float, rules: CapabilityRules, *, reduc
     p_min = np.where((lowest < 0) & (lowest > -battery.min_charge_kw), 0.0, lowest)
     if reduction_only:
         p_max = np.minimum(p_max, 0.0)
+    hungry = battery.hungry if rules.protect_below_min_soc else np.zeros(len(v), np.bool_)
+    own_charging = np.clip(np.nan_to_num(v.baseline_kw, nan=0.0), -battery.charge_kw, 0.0)
+    p_max = np.where(hungry, np.minimum(p_max, own_charging), p_max)
     # Nothing is known to be broken where the battery is unknown: any charging stands, no injection.
     p_max = np.where(battery.known, p_max, 0.0)
     p_min = np.where(battery.known, np.minimum(p_min, p_max), -battery.charge_kw)
@@ -94,11 +103,37 @@ def capability(v: VehicleColumns, tau_s: float, rules: CapabilityRules, *, reduc
     alone = _left_alone(v, battery, baseline < lowest - _ENERGY_SLACK_KWH, baseline > highest + _ENERGY_SLACK_KWH, pinned)
     up = np.where(alone > 0, 0.0, np.maximum(0.0, p_max - baseline))
     down = np.where(alone > 0, 0.0, np.maximum(0.0, baseline - p_min))
-    up_reason = np.where(alone > 0, alone, _up_reason(battery, needy, highest))
+    up_reason = np.where(alone > 0, alone, np.where(hungry & (up <= 0.0), Reason.SOC_BELOW_MIN, _up_reason(battery, needy, highest)))
     down_reason = np.where(alone > 0, alone, _down_reason(battery, lowest))
     reason = np.where(up_reason > 0, up_reason, down_reason)
     # + 0.0 turns -0.0 into 0.0, which nobody wants to read.
     return Capability(p_min + 0.0, p_max + 0.0, up, down, reason.astype(np.uint8), up_reason.astype(np.uint8), down_reason.astype(np.uint8))
+
+
+def holds_s(v: VehicleColumns, setpoint_kw: F8, rules: CapabilityRules) -> F8:
+    """How long (s, n) each vehicle can hold `setpoint_kw` from now: until floor, ceiling, what its departure needs, or the departure.
+
+    Infinite where nothing ends it; 0 where a bound is broken already, or nothing is known of the battery.
+    """
+    battery = _battery(v, 1.0, rules)
+    power_kw = np.nan_to_num(setpoint_kw, nan=0.0)
+    rate = np.where(power_kw < 0.0, -power_kw * rules.charge_efficiency, -power_kw / rules.discharge_efficiency)  # kWh in an hour
+    departs = np.isfinite(v.departure_s)
+    leaves_h = np.where(departs, np.maximum(v.departure_s, 0.0), 0.0) / 3600.0
+    charged_by_h = np.maximum(0.0, leaves_h - rules.departure_margin_s / 3600.0)
+    catches_up = rules.charge_efficiency * np.fmin(battery.charge_kw, np.maximum(0.0, v.site_import_share_kw))
+    spare = battery.stored - battery.goal + catches_up * charged_by_h
+    too_late_h = _until(spare, catches_up - rate)
+    never_h = _until(battery.stored - battery.goal, -rate)  # once there is no time left to catch up
+    hours = np.minimum(_until(battery.stored - battery.floor, -rate), _until(battery.ceiling - battery.stored, rate))
+    due_h = np.minimum(np.where(too_late_h <= charged_by_h, too_late_h, np.maximum(charged_by_h, never_h)), leaves_h)
+    return np.where(battery.known, np.minimum(hours, np.where(departs, due_h, np.inf)) * 3600.0, 0.0)
+
+
+def _until(spare: F8, loss: F8) -> F8:
+    """Hours until `spare` (kWh, n) is used up at `loss` (kW, n); infinite where nothing is lost."""
+    lost = np.where(loss > 0.0, loss, 1.0)
+    return np.where(loss > 0.0, np.maximum(spare, 0.0) / lost, np.inf)
 
 
 def release_setpoint_kw(v: VehicleColumns, rules: CapabilityRules) -> F8:
@@ -127,16 +162,18 @@ def _battery(v: VehicleColumns, tau_s: float, rules: CapabilityRules) -> _Batter
     min_soc = _share(v.min_soc, 0.0)
     ceiling_soc = np.minimum(rules.soc_ceiling, _share(v.charge_limit_soc, 1.0))
     goal = np.minimum(min_soc, ceiling_soc) * capacity
+    stored = np.clip(np.where(known, v.soc, 0.0), 0.0, 1.0) * capacity
     floor_soc = np.maximum(np.maximum(_share(v.reserve_soc, 0.0), rules.safe_discharge_floor), np.where(departs, 0.0, min_soc))
     after_s = np.maximum(0.0, np.where(departs, v.departure_s, 0.0) - tau_s - rules.departure_margin_s)
     after_kw = np.fmin(charge_kw, np.maximum(0.0, v.site_import_share_kw))
     return _Battery(
         known=known,
-        stored=np.clip(np.where(known, v.soc, 0.0), 0.0, 1.0) * capacity,
+        stored=stored,
         floor=floor_soc * capacity,
         ceiling=ceiling_soc * capacity,
         goal=goal,
         need=np.where(departs, goal - rules.charge_efficiency * after_kw * after_s / 3600.0, -np.inf),
+        hungry=known & ~departs & (stored < goal - _ENERGY_SLACK_KWH),
         charge_kw=charge_kw,
         discharge_kw=np.where(may_inject, _at_least_zero(v.max_discharge_kw), 0.0),
         min_charge_kw=np.minimum(_at_least_zero(v.min_charge_kw), charge_kw),

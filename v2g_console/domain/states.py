@@ -44,7 +44,7 @@ class CommandState(IntEnum):
 D = DispatchState
 DISPATCH_TRANSITIONS: Final[dict[DispatchState, frozenset[DispatchState]]] = {
     D.PLANNED: frozenset({D.ARMED, D.CANCELLED, D.EXPIRED}),
-    D.ARMED: frozenset({D.SENDING, D.PLANNED, D.CANCELLED, D.EXPIRED}),
+    D.ARMED: frozenset({D.SENDING, D.PLANNED, D.CANCELLED, D.EXPIRED, D.FAILED}),
     D.SENDING: frozenset({D.AWAITING_ACKS, D.RELEASING, D.FAILED}),
     D.AWAITING_ACKS: frozenset({D.ACTIVE, D.RELEASING}),
     D.ACTIVE: frozenset({D.RELEASING}),

@@ -1,5 +1,6 @@
 """Acknowledgements, matched by command id *and* the vehicle of the topic; unknown, duplicate, late and mismatched ones count apart."""
 
+import math
 from typing import Final
 
 from v2g_console.domain.ids import split_command_id
@@ -8,7 +9,9 @@ from v2g_console.domain.states import CommandState
 from v2g_console.domain.text import visible
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Running
-from v2g_console.engine.owed import Owed
+from v2g_console.engine.mirror import note_releases
+from v2g_console.engine.owed import Owed, lets_go
+from v2g_console.transport.refused import Cause, RefusedMessageError
 from v2g_console.transport.wire import Ack
 
 # Plain numbers: this runs once for every ack, and looking a member up in its enum costs more than the rest of a line.
@@ -23,6 +26,7 @@ _RELEASE_SENT: Final = int(ReleaseState.SENT)
 _RELEASE_CONFIRMED: Final = int(ReleaseState.CONFIRMED)
 _RELEASE_OWED: Final = int(ReleaseState.OWED)
 _RELEASED: Final = frozenset({_RELEASE_SENT, _RELEASE_CONFIRMED})
+_SETTLED: Final = frozenset({_RELEASE_CONFIRMED, int(ReleaseState.NOT_NEEDED)})
 _NO_REASON: Final = int(Reason.NONE)
 _UNKNOWN: Final = int(Reason.UNKNOWN)
 
@@ -40,13 +44,15 @@ class Acks:
         self._owed = owed
 
     def take(self, vehicle_id: str, ack: Ack) -> None:
-        """One ack, as it came in on the topic of `vehicle_id`."""
+        """One ack, as it came in on the topic of `vehicle_id`. Raises RefusedMessageError for one of another vehicle's command."""
         core = self._core
         parts = split_command_id(ack.command_id)
         running = core.running.get(parts[0]) if parts else None
         if parts is None or running is None:
-            if not self._owed.confirm(vehicle_id, ack.command_id):
+            if not self._owed.confirm(vehicle_id, ack):
                 core.unknown_acks += 1
+                if parts is not None:
+                    self._of_the_past(vehicle_id, parts, ack)
             return
         _, seq, position = parts
         if position >= len(running.row_list):
@@ -54,18 +60,54 @@ class Acks:
             return
         if core.fleet.ids[running.row_list[position]] != vehicle_id:
             core.mismatched_acks += 1
-            return
+            raise RefusedMessageError(Cause.WRONG_VEHICLE)
         cells = running.cells
         release = cells.release_state[position]
         if release == _RELEASE_NONE and seq == cells.seq[position]:
             self._answer(running, position, ack)
         elif release in _RELEASED and seq == running.release_seq:
-            self._release(running, position)
-        elif release != _RELEASE_OWED or not self._owed.confirm(vehicle_id, ack.command_id):
+            self._release(running, position, ack)
+        elif release != _RELEASE_OWED or not self._owed.confirm(vehicle_id, ack):
             running.late_acks += 1
             core.late_acks += 1
             if release == _RELEASE_NONE:
                 running.outdated.add(position)
+            elif release == _RELEASE_SENT and not ack.status:
+                running.doubted.add(position)
+            elif not self._came_back(running, seq, position, ack):
+                self._taken_again(running.row_list[position])
+
+    def _of_the_past(self, vehicle_id: str, parts: tuple[str, int, int], ack: Ack) -> None:
+        """An answer to a command of a dispatch that is over."""
+        core, (dispatch_id, seq, position) = self._core, parts
+        row = core.fleet.row_of.get(vehicle_id, -1)
+        ended = next((one for one in core.past if one.dispatch_id == dispatch_id), None)
+        known = ended is not None and position < len(ended.row_list) and ended.row_list[position] == row
+        if ended is None or not known or not self._came_back(ended, seq, position, ack):
+            self._taken_again(row)
+
+    def _came_back(self, running: Running, seq: int, position: int, ack: Ack) -> bool:
+        """True if a v1 vehicle that was released answers a setpoint: it may have got it late, or twice, and can't tell old from new.
+
+        Then its release is owed once more. One that merely answered late is released twice, which changes nothing.
+        """
+        core, row = self._core, running.row_list[position]
+        over = running.cells.release_state[position] in _SETTLED
+        if ack.status or not over or seq > running.cells.seq[position] or core.fleet.owner[row] >= 0 or core.fleet.owed[row]:
+            return False
+        running.set_release(position, _RELEASE_OWED)
+        running.cells.release_sent_at[position] = core.clock.monotonic()  # what was measured before proves nothing
+        core.fleet.intend(running.rows[position : position + 1], running.setpoint_kw[position : position + 1], core.clock.monotonic())
+        self._owed.add(running, position, first_seq=core.next_seq())  # the answer to the release of before proves nothing either
+        note_releases(core, running)
+        return True
+
+    def _taken_again(self, row: int) -> None:
+        """A vehicle answers a command of an earlier stay, in this dispatch or another: whoever has it now sends the newest once more."""
+        slot = -1 if row < 0 else int(self._core.fleet.owner[row])
+        for owner in self._core.running.values() if slot >= 0 else ():
+            if owner.slot == slot:
+                owner.fresh.outdated_rows.add(row)
 
     def _answer(self, running: Running, position: int, ack: Ack) -> None:
         core, cells = self._core, running.cells
@@ -90,8 +132,12 @@ class Acks:
                 running.late_acks += 1
         elif before not in _CORRECTABLE:
             core.duplicate_acks += 1
+            if wanted in _CORRECTABLE:  # it refused this command, and follows after all: nobody on the spot holds it any more
+                core.overrides.end(running.rows[position : position + 1])
             return
         running.set_command(position, wanted)
+        if wanted == _REJECTED and before in _ANSWERABLE:
+            applied_kw = _kept_kw(ack, cells.applied_kw[position])
         cells.applied_kw[position] = applied_kw
         if reason != _NO_REASON:
             running.reason[position] = reason
@@ -103,16 +149,26 @@ class Acks:
         if not running.pending:
             running.changed.set()
 
-    def _release(self, running: Running, position: int) -> None:
+    def _release(self, running: Running, position: int, ack: Ack) -> None:
         cells = running.cells
         if cells.release_state[position] != _RELEASE_SENT:
             self._core.duplicate_acks += 1
             return
+        if not lets_go(ack):
+            self._core.late_acks += 1
+            return  # refused, for coming too late: the vehicle still follows its setpoint, and the release is owed
         running.set_release(position, _RELEASE_CONFIRMED)
         cells.release_acked_at[position] = self._core.clock.monotonic()
         running.fresh.confirmed.append(position)
         if not running.release_counts[_RELEASE_SENT]:
             running.changed.set()
+
+
+def _kept_kw(ack: Ack, before_kw: float) -> float:
+    """What a vehicle that refuses a command stays at, in kW: as it says, else what it acknowledged before. NaN: it never followed any."""
+    if math.isnan(before_kw) or ack.applied_kw is None:
+        return before_kw
+    return ack.applied_kw
 
 
 def _meaning(ack: Ack, setpoint_kw: float) -> tuple[int, float, int]:

@@ -2,7 +2,9 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+_LATE_STAMP_SHARE: Final = 0.2
 
 
 class Clock(Protocol):
@@ -38,3 +40,12 @@ def parse_rfc3339(text: str) -> float:
     if moment.tzinfo is None:
         raise ValueError(f"{text[:40]!r} names no time zone: write 2026-11-23T14:00:00Z")
     return moment.timestamp()
+
+
+def ahead_s(before_s: float, stamp_s: float) -> float:
+    """How far another clock is ahead of ours, by what was thought before (NaN: nothing) and one more stamp, in seconds ahead of ours.
+
+    A message that was on its way for long looks like a clock that is behind, so a stamp further ahead is believed at once and one further
+    behind a little at a time.
+    """
+    return before_s + _LATE_STAMP_SHARE * (stamp_s - before_s) if stamp_s < before_s else stamp_s

@@ -1,11 +1,10 @@
 """What the parts of the engine share: settings, clock, fleet, running dispatches, link, journal, stream, metrics."""
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from v2g_console.allocation import Weights
 from v2g_console.allocation.tuner import DispatchOutcome, Tuner
@@ -16,12 +15,16 @@ from v2g_console.contract.snapshot import FLEET_STATE_NAMES
 from v2g_console.domain.capability import CapabilityRules
 from v2g_console.domain.states import CommandState
 from v2g_console.domain.vehicle import VehicleColumns
+from v2g_console.engine.aside import Aside
 from v2g_console.engine.clock import Clock, rfc3339
 from v2g_console.engine.dispatch import Running
 from v2g_console.engine.fleet import Fleet
 from v2g_console.engine.grid import Grid
+from v2g_console.engine.local_override import Overrides
+from v2g_console.engine.pace import Changes
 from v2g_console.engine.standing import Standing
 from v2g_console.engine.stream import EventStream
+from v2g_console.engine.tags import Tags
 from v2g_console.journal.port import Journal, JournalError, Record, RequestRecord, RoundRecord
 from v2g_console.metrics import Metrics
 from v2g_console.prediction import PredictionEngine
@@ -53,6 +56,7 @@ class StopLatch:
     stopped: bool = False
     by: str = ""
     at_ms: int | None = None
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -74,11 +78,16 @@ class Core:
     grid: Grid | None
     weights: Weights  # those in force; a tuner may move them
     tuner: Tuner
+    aside: Aside = field(default_factory=Aside)
     outcomes: deque[DispatchOutcome] = field(default_factory=lambda: deque(maxlen=50))
     running: dict[str, Running] = field(default_factory=dict)
     past: deque[Running] = field(default_factory=lambda: deque(maxlen=PAST_KEPT))
     stop: StopLatch = field(default_factory=StopLatch)
+    tags: Tags = field(default_factory=Tags)
+    overrides: Overrides = field(default_factory=Overrides)
+    changes: Changes = field(default_factory=Changes)
     closing: bool = False
+    leave_by: float = math.inf  # monotonic: confirmations of releases are not waited for beyond this
     unknown_acks: int = 0
     mismatched_acks: int = 0
     duplicate_acks: int = 0
@@ -121,12 +130,14 @@ class Core:
             self.journal.note(notes)
 
     async def commit_round(self, record: RoundRecord) -> None:
-        """Journal a round. Raises JournalError."""
+        """Journal a round, after what was noted before it. Raises JournalError."""
+        self.flush_notes()
         with self._noticing():
             await self.journal.commit_round(record)
 
     async def commit_request(self, record: RequestRecord) -> None:
-        """Journal an attempt. Raises JournalError."""
+        """Journal an attempt, after what was noted before it. Raises JournalError."""
+        self.flush_notes()
         with self._noticing():
             await self.journal.commit_request(record)
 
@@ -148,15 +159,9 @@ class Core:
             self.past.pop()
 
     def learn(self, ended: Running, answered: int) -> None:
-        """A dispatch is over: what was asked is remembered, and the tuner may change a weight, never silently."""
+        """A dispatch is over: the tuner may change a weight by it, never silently."""
         if not len(ended) or ended.started_at is None:
             return
-        rows = ended.rows
-        usable_kwh = self.fleet.battery_kwh[rows] * (1 - self.fleet.degradation[rows])
-        span_s = (ended.released_at or self.clock.monotonic()) - ended.started_at
-        self.standing.grow(len(self.fleet))
-        unique, first = np.unique(rows, return_index=True)
-        self.standing.wear.ask(unique, (ended.setpoint_kw - ended.baseline_kw)[first], usable_kwh[first], span_s)
         self.outcomes.append(DispatchOutcome(ended.dispatch_id, len(ended), answered))
         tuned = self.tuner.tune(self.weights, self.outcomes)
         if tuned is not None:

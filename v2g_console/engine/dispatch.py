@@ -1,6 +1,7 @@
 """One dispatch: its state, its columns (a row a vehicle), and its counts, kept as states change."""
 
 import asyncio
+import math
 import secrets
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -52,6 +53,7 @@ _SETTLED = frozenset({ReleaseState.CONFIRMED, ReleaseState.OWED, ReleaseState.NO
 _COLUMNS: dict[str, tuple[type, float]] = {
     "rows": (np.intp, 0),  # of the fleet
     "setpoint_kw": (np.float64, 0),  # absolute
+    "sent_kw": (np.float64, np.nan),  # the last one that may have gone out; NaN: none
     "baseline_kw": (np.float64, 0),  # frozen
     "score": (np.float64, 0),
     "reason": (np.uint8, 0),
@@ -65,6 +67,9 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "applied_kw": (np.float64, np.nan),  # absolute, as acknowledged
     "renewal_until_ms": (np.int64, 0),  # end of a lease that is asked for, but not acknowledged
     "valid_until_ms": (np.int64, 0),  # end of the lease; 0: none (v1)
+    "least_kw": (np.float64, -np.inf),  # setpoints that a broken bound leaves it, while `bounded_until`
+    "most_kw": (np.float64, np.inf),
+    "bounded_until": (np.float64, -np.inf),  # monotonic
     "left": (np.bool_, 0),  # let go, or handed over, while the dispatch goes on
     "judged": (np.bool_, 0),  # its failure of the present command was counted
     "out": (np.bool_, 0),  # a command may have reached the vehicle
@@ -77,11 +82,15 @@ _COLUMNS: dict[str, tuple[type, float]] = {
 }
 
 
+# What `new_commands` begins anew.
+_OF_A_COMMAND = ("command_state", "seq", "attempt", "sent_at", "acked_at", "retry_at", "renewal_until_ms", "judged", "reason")
+
 # Columns that are also read and written one cell at a time, for each command and each ack: a memoryview costs a third of a numpy index.
 _CELLS = (
     "command_state",
     "seq",
     "setpoint_kw",
+    "sent_kw",
     "attempt",
     "sent_at",
     "sent_ms",
@@ -106,6 +115,7 @@ class Cells:
     command_state: "memoryview[int]"
     seq: "memoryview[int]"
     setpoint_kw: "memoryview[float]"
+    sent_kw: "memoryview[float]"
     attempt: "memoryview[int]"
     sent_at: "memoryview[float]"
     sent_ms: "memoryview[int]"
@@ -129,12 +139,16 @@ class Cells:
 
 @dataclass(slots=True)
 class Fresh:
-    """Positions with news since the last `mirror`: sent, answered, release confirmed, release settled one way or the other."""
+    """Positions with news since the last `mirror`: sent, answered, release confirmed, release settled one way or the other.
+
+    `outdated_rows`: rows of the fleet that acknowledged a command of an earlier stay; the newest is sent to them again.
+    """
 
     sent: list[int] = field(default_factory=list)
     answered: list[int] = field(default_factory=list)
     confirmed: list[int] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
+    outdated_rows: set[int] = field(default_factory=set)
 
 
 class Running:
@@ -142,6 +156,10 @@ class Running:
 
     rows: Rows
     setpoint_kw: F8
+    sent_kw: F8
+    least_kw: F8
+    most_kw: F8
+    bounded_until: F8
     baseline_kw: F8
     score: F8
     reason: NDArray[np.uint8]
@@ -182,6 +200,7 @@ class Running:
         self.product = PRODUCTS[signal]
         self.request = request
         self.origin = origin
+        self.approved_by, self.approved_kw = "", 0.0  # the second person, where one was needed, and the target approved
         self.target_kw = target_kw
         self.allocator = allocator
         self.slot = slot
@@ -200,28 +219,31 @@ class Running:
         self.trace: list[TracePoint] = []
         self.left_out: dict[str, int] = {}
         self.limits: tuple[tuple[str, float], ...] = ()
-        self.without_lease_kw = 0.0
+        self.without_lease_kw = self.rebound_kw = 0.0
+        self.holds_s: float | None = None
         self.delivered_kw: float | None = None  # fixed at the end
         self.delivered_coverage = 0.0
         self.acknowledged_at_end_kw: float | None = None
         self.uncertain_at_end_kw = 0.0
         self.late_acks = 0
+        self.recorded_kw = math.nan  # the target that a restart would find
         self.commanded_kw = target_kw  # where the course is: what the vehicles were last asked for together
         self.course: Course | None = None  # None: the target has never changed
-        self.reallocating = False  # a look for a gap is under way
-        self.follow_at = 0.0  # monotonic, earliest next step of the course
-        self.moving = False  # a round of a moving target is being sent
-        self.reallocate_at = 0.0  # monotonic, earliest next look for a gap
+        self.reallocating = self.renewing = False  # a look for a gap, a renewal is under way
+        self.moving = 0  # moves of the target that are being decided or sent; a newer one may overtake an older one
+        self.ramping = False  # the course waits for vehicles that may not go faster
+        self.follow_at = self.reallocate_at = self.outlook_at = 0.0  # monotonic: next step of the course, look for a gap, outlook
         self.moved: list[tuple[str, float]] = []  # (short id of the other dispatch, kW taken from it; negative: lost to it)
         self.tracking = TrackingCollector(TRACKING)
-        self.renewing = False  # a renewal is under way
+        self.checked_at = self.checked_all_at = -np.inf  # monotonic, last check of bounds: of those with news, and of everybody
         self.reported: tuple[object, ...] = ()  # what the last progress event said
         self.counts = [0] * len(CommandState)
         self.release_counts = [0] * len(ReleaseState)
         self.release_seq = 0
         self.row_list: list[int] = []
         self.reason_text: dict[int, str] = {}
-        self.outdated: set[int] = set()  # vehicles that acknowledged an older command: the newest is sent to them again
+        # Vehicles that acknowledged an older command: the newest is sent to them again; v1 ones that did so while being released.
+        self.outdated, self.doubted = set[int](), set[int]()
         self.fresh = Fresh()
         self.add(np.zeros(0, np.intp), np.zeros(0), np.zeros(0), np.zeros(0))
 
@@ -305,6 +327,34 @@ class Running:
         self.renewal_until_ms[positions] = 0
         self.judged[positions] = False
         self.reason[positions] = Reason.NONE
+
+    def commands_of(self, positions: Rows) -> dict[str, NDArray[np.generic]]:
+        """A copy of what is known of the present commands at `positions`, for `take_back`."""
+        return {name: getattr(self, name)[positions].copy() for name in _OF_A_COMMAND}
+
+    def take_back(self, positions: Rows, among: NDArray[np.bool_], before: dict[str, NDArray[np.generic]]) -> None:
+        """Undo `new_commands` for those of `positions` that are `among`: the command before is the present one again."""
+        rows = positions[among]
+        for state, count in zip(*np.unique(self.command_state[rows], return_counts=True), strict=True):
+            self.counts[state] -= int(count)
+        for name, values in before.items():
+            getattr(self, name)[rows] = values[among]
+        for state, count in zip(*np.unique(self.command_state[rows], return_counts=True), strict=True):
+            self.counts[state] += int(count)
+        self.setpoint_kw[rows] = self.sent_kw[rows]
+
+    def follow_earlier(self, positions: Rows, seq: NDArray[np.int64], valid_until_ms: NDArray[np.int64]) -> None:
+        """Rows whose vehicles may follow a setpoint that an earlier run of the engine sent, and whose answer nobody heard."""
+        self.counts[CommandState.PLANNED] -= len(positions)
+        self.counts[CommandState.TIMED_OUT] += len(positions)
+        self.command_state[positions] = CommandState.TIMED_OUT
+        self.sent_kw[positions] = self.setpoint_kw[positions]
+        self.seq[positions], self.valid_until_ms[positions] = seq, valid_until_ms
+        self.out[positions] = True
+
+    def enter_again(self) -> None:
+        """Take up the life that an earlier run of the engine left off: setpoints are about to be sent again."""
+        self.state = DispatchState.SENDING
 
     def set_release(self, position: int, wanted: int) -> None:
         """Change one vehicle's release state and the counts with it."""

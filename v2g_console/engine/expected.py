@@ -21,7 +21,8 @@ class Belief:
     """One row a vehicle of the dispatch. Regulation in kW relative to the baseline, signed.
 
     `holds`: still owned and not being released. `regulation_kw`: what it is believed to give (0 where it is let go). `silent`: never
-    answered. `refused`: said no. `off`: measured to give something else than it acknowledged. `under`: so little that it counts as failed.
+    answered. `refused`: said no; it is believed to keep what it acknowledged before, until telemetry tells. `off`: measured to give
+    something else than it acknowledged. `under`: so little that it counts as failed.
     `follows`: seen, since its command, to do what it acknowledged.
     """
 
@@ -48,9 +49,9 @@ def believe(core: Core, running: Running) -> Belief:
     silent = np.isin(running.command_state, _SILENT) & holds
     refused = (running.command_state == CommandState.REJECTED) & holds
     # Until it answers a newer command, a vehicle does what it acknowledged last; a lease that ended binds nobody.
-    binding = np.isfinite(running.applied_kw) & ~refused & (running.command_state != CommandState.EXPIRED)
+    binding = np.isfinite(running.applied_kw) & (running.command_state != CommandState.EXPIRED)
     told_kw = np.where(binding, running.applied_kw, running.baseline_kw)
-    power_kw = np.where(settled & (answered | silent), measured_kw, told_kw)
+    power_kw = np.where(settled & (answered | silent | (refused & binding)), measured_kw, told_kw)
     far = np.abs(measured_kw - running.applied_kw) > np.maximum(_OFF_BY_KW, _OFF_BY_SHARE * np.abs(running.applied_kw))
     off = answered & settled & far
     # Who was asked for next to nothing shows nothing, and a power that is there need not be waited for.

@@ -1,5 +1,6 @@
 """The fleet as columns: who is there, what was measured, who owns whom, and each frozen baseline. Only the engine writes it."""
 
+import logging
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +9,11 @@ from numpy.typing import NDArray
 from v2g_console.domain.ids import is_vehicle_id
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.vehicle import Baseline, Quality, VehicleColumns
+from v2g_console.engine.clock import ahead_s
+from v2g_console.engine.site_map import SiteMap
 from v2g_console.transport.wire import Description, Telemetry
+
+log = logging.getLogger(__name__)
 
 Rows = NDArray[np.intp]
 CHARGING_BELOW_KW = -0.1
@@ -36,6 +41,7 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "max_discharge_kw": (np.float64, 0),
     "min_charge_kw": (np.float64, 0),
     "min_discharge_kw": (np.float64, 0),
+    "ramp_kw_per_s": (np.float64, 0),  # fastest change of its power, as it says; 0: not told
     "min_soc": (np.float64, 0),
     "reserve_soc": (np.float64, 0),
     "charge_limit_soc": (np.float64, 1),
@@ -43,6 +49,9 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "site": (np.int32, -1),
     "segment": (np.int32, -1),
     "fleet": (np.int32, -1),
+    "configured_site": (np.int32, -1),  # of a vehicle that tells none
+    "phases": (np.uint8, 0),  # 1, 2 or 3; 0 not told
+    "phase": (np.uint8, 0),  # 1 to 3 of a one-phase vehicle; 0 not told
     "availability_prob": (np.float64, 1),
     "protocol": (np.uint8, 1),
     "quality": (np.uint8, int(Quality.UNKNOWN)),
@@ -55,6 +64,8 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "open_low_kw": (np.float64, np.nan),  # lowest and highest setpoint published since the last confirmed one
     "open_high_kw": (np.float64, np.nan),
     "setpoint_kw": (np.float64, np.nan),  # last one published and not released
+    "released_kw": (np.float64, np.nan),  # power it was last told to go to by a release
+    "place": (np.int32, -1),  # index into Grid.places: what held it back where `reason` is a limit of the grid
     "owed": (np.bool_, 0),
     "state": (np.uint8, 0),  # index into contract FLEET_STATE_NAMES while owned or owed
     "reason": (np.uint8, 0),
@@ -111,6 +122,7 @@ class Fleet:
     max_discharge_kw: NDArray[np.float64]
     min_charge_kw: NDArray[np.float64]
     min_discharge_kw: NDArray[np.float64]
+    ramp_kw_per_s: NDArray[np.float64]
     min_soc: NDArray[np.float64]
     reserve_soc: NDArray[np.float64]
     charge_limit_soc: NDArray[np.float64]
@@ -118,6 +130,9 @@ class Fleet:
     site: NDArray[np.int32]
     segment: NDArray[np.int32]
     fleet: NDArray[np.int32]
+    configured_site: NDArray[np.int32]
+    phases: NDArray[np.uint8]
+    phase: NDArray[np.uint8]
     availability_prob: NDArray[np.float64]
     protocol: NDArray[np.uint8]
     quality: NDArray[np.uint8]
@@ -130,6 +145,8 @@ class Fleet:
     open_low_kw: NDArray[np.float64]
     open_high_kw: NDArray[np.float64]
     setpoint_kw: NDArray[np.float64]
+    released_kw: NDArray[np.float64]
+    place: NDArray[np.int32]
     owed: NDArray[np.bool_]
     state: NDArray[np.uint8]
     reason: NDArray[np.uint8]
@@ -138,7 +155,7 @@ class Fleet:
     rejects: NDArray[np.int32]
     timeouts: NDArray[np.int32]
 
-    def __init__(self, *, max_vehicles: int, default_min_soc: float, interval_s: float) -> None:
+    def __init__(self, *, max_vehicles: int, default_min_soc: float, interval_s: float, site_map: SiteMap | None = None) -> None:
         self.ids: list[str] = []
         self.row_of: dict[str, int] = {}
         self.sites, self.segments, self.fleets = NameTable(), NameTable(), NameTable()
@@ -148,6 +165,7 @@ class Fleet:
         self._max_vehicles = max_vehicles
         self._default_min_soc = default_min_soc
         self._interval_s = interval_s
+        self._site_map = site_map or SiteMap(())
         self._capacity = _FIRST_CAPACITY
         for name, (dtype, value) in _COLUMNS.items():
             setattr(self, name, np.full(self._capacity, value, dtype))
@@ -169,6 +187,7 @@ class Fleet:
         self.ids.append(vehicle_id)
         self.row_of[vehicle_id] = row
         self.min_soc[row] = self._default_min_soc
+        self.configured_site[row] = self.site[row] = self.sites.code(self._site_map.site_of(vehicle_id))
         self.layout_revision += 1
         return row
 
@@ -194,13 +213,15 @@ class Fleet:
         self.max_discharge_kw[row] = told.max_discharge_kw
         self.min_charge_kw[row] = told.min_charge_kw
         self.min_discharge_kw[row] = told.min_discharge_kw
+        self.ramp_kw_per_s[row] = told.ramp_kw_per_s
         self.min_soc[row] = self._default_min_soc if told.min_soc is None else told.min_soc
         self.reserve_soc[row] = told.reserve_soc
         self.charge_limit_soc[row] = told.charge_limit_soc
         self.departure_utc_s[row] = np.inf if told.departure_s is None else told.departure_s
         self.availability_prob[row] = told.availability_prob
         self.protocol[row] = told.protocol
-        self.site[row] = self.sites.code(told.site)
+        self._settle_in(row, told.site)
+        self.phases[row], self.phase[row] = told.phases, told.phase
         self.segment[row] = self.segments.code(told.segment)
         self.fleet[row] = self.fleets.code(told.fleet)
         self.says_charging[row] = -1 if not told.charging else 1  # false means unknown as well
@@ -212,13 +233,22 @@ class Fleet:
         self._alive(row, monotonic, utc_s)
         return first
 
+    def _settle_in(self, row: int, told_site: str) -> None:
+        """Where a vehicle is: its own word wins, since it may have moved; the configuration is for those who tell nothing."""
+        told, configured = self.sites.code(told_site), self.configured_site[row]
+        if told >= 0 and configured >= 0 and told != configured and self.site[row] != told:
+            log.warning(
+                "%s says it is at %s, fleet.sites says %s: counted where it says", self.ids[row], told_site, self.sites.names[configured]
+            )
+        self.site[row] = told if told >= 0 else configured
+
     def measure(self, row: int, told: Telemetry, monotonic: float, utc_s: float) -> bool:
         """Take one telemetry message; True if it is the first of this vehicle. Its time is never later than its receipt."""
         first = self.measured_at[row] == -np.inf
         age_s = 0.0
         if told.ts_s is not None:
             age_s = max(0.0, utc_s - told.ts_s)
-            self.clock_offset_s[row] = told.ts_s - utc_s
+            self.clock_offset_s[row] = ahead_s(self.clock_offset_s[row], told.ts_s - utc_s)
         at = monotonic - age_s
         if at < self.measured_at[row]:
             self._alive(row, monotonic, utc_s)
@@ -326,10 +356,13 @@ class Fleet:
         self.setpoint_kw[rows] = setpoint_kw
         self.open_low_kw[rows] = np.fmin(self.open_low_kw[rows], setpoint_kw)
         self.open_high_kw[rows] = np.fmax(self.open_high_kw[rows], setpoint_kw)
+        self.released_kw[rows] = np.nan
         self.commanded_at[rows] = monotonic
 
     def confirm(self, rows: Rows, applied_kw: NDArray[np.float64]) -> None:
-        """Vehicles answered their newest command: what was sent before it is no longer open."""
+        """Vehicles answered their newest command: what was sent before it is no longer open, unless they refused (NaN)."""
+        took = np.isfinite(applied_kw)
+        rows, applied_kw = rows[took], applied_kw[took]
         self.confirmed_kw[rows] = applied_kw
         self.open_low_kw[rows] = self.open_high_kw[rows] = self.setpoint_kw[rows]
 
@@ -340,6 +373,13 @@ class Fleet:
         self.setpoint_kw[rows] = np.nan
         self.confirmed_kw[rows] = self.open_low_kw[rows] = self.open_high_kw[rows] = np.nan
         self.released_at[rows] = monotonic
+        self.revision += 1
+
+    def forget_intention(self, rows: Rows) -> None:
+        """Vehicles to which nothing was sent are free; what was intended for them counts in no limit any more."""
+        self.owner[rows] = -1
+        self.setpoint_kw[rows] = self.confirmed_kw[rows] = np.nan
+        self.open_low_kw[rows] = self.open_high_kw[rows] = np.nan
         self.revision += 1
 
     def owe(self, row: int) -> None:

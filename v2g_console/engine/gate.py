@@ -1,57 +1,71 @@
 """The one gate: every request, whatever way it came, is checked, authorised, audited and carried out here."""
 
-import asyncio
 import logging
-import random
-from collections.abc import Awaitable, Callable
-from typing import assert_never
+from typing import Final, assert_never
 
-import numpy as np
+import msgspec
 
 from v2g_console.contract import requests as ask
 from v2g_console.contract.events import RequestAccepted, RequestRefused
-from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply, Result, StatusView, StopView
+from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply, Result
+from v2g_console.contract.tags import TagDone, TagKind, TagsView
 from v2g_console.domain.states import DispatchState
+from v2g_console.engine.access import Access
+from v2g_console.engine.acting import Acting, refuse_start
 from v2g_console.engine.alarms import Alarms
+from v2g_console.engine.approvals import Approvals
 from v2g_console.engine.core import Core
-from v2g_console.engine.dispatch import Running
-from v2g_console.engine.headroom import Headroom
-from v2g_console.engine.lifecycle import accepts_partial, begin, left_out, live
-from v2g_console.engine.owed import Owed
-from v2g_console.engine.planning import SHORTFALL_KW, Decision, decide
-from v2g_console.engine.plans import Plans, changed_materially
+from v2g_console.engine.handover import Handover
+from v2g_console.engine.pace import Pace
+from v2g_console.engine.plans import Plans
+from v2g_console.engine.queries import Queries
 from v2g_console.engine.refusal import RefusalError
-from v2g_console.engine.retarget import retarget, retry_silent
-from v2g_console.engine.snapshots import Snapshots
-from v2g_console.engine.views import dispatch_detail, dispatch_view, fleet_page, vehicle_view
+from v2g_console.engine.tagging import Tagging
 from v2g_console.journal.port import JournalError, RequestRecord
 
 log = logging.getLogger(__name__)
 
-_QUERIES = (ask.Fleet, ask.Status, ask.DispatchDetail, ask.Plan)
+_ALWAYS_TAKEN = (ask.Stop, ask.Cancel, ask.Reject, ask.Lock, ask.Unlock)
+"""However many requests a person makes, these are carried out: they end or hold something."""
+
+_MOST_ASKED: Final = 2000
 
 
 class Gate:
     """Carries out requests on the engine's loop."""
 
-    def __init__(self, core: Core, plans: Plans, owed: Owed, alarms: Alarms, headroom: Headroom, snapshots: Snapshots) -> None:
-        self._core, self._plans, self._owed = core, plans, owed
-        self._alarms, self._headroom, self._snapshots = alarms, headroom, snapshots
-        self._randomness = random.Random()  # noqa: S311  # order of release only
-        self.lives: set[asyncio.Task[None]] = set()
+    def __init__(
+        self,
+        core: Core,
+        plans: Plans,
+        alarms: Alarms,
+        acting: Acting,
+        queries: Queries,
+        access: Access,
+        approvals: Approvals,
+        tagging: Tagging,
+        handover: Handover,
+    ) -> None:
+        self._core, self._plans, self._alarms = core, plans, alarms
+        self._acting, self._queries = acting, queries
+        self._access, self._approvals, self._tagging = access, approvals, tagging
+        self._handover = handover
+        self._pace = Pace(core.settings.interlocks.requests_per_minute)
 
     async def request(self, request: ask.Request, origin: ask.Origin) -> Reply:
         """Answer a request; a refusal is an answer. Unexpected errors are logged and refused as INTERNAL."""
         name = request.__struct_config__.tag
         assert isinstance(name, str)
+        about, begins = self._about(request), self._begins(request)
         try:
-            self._authorise(request)
+            await self._authorise(request, name, origin)
             result, dispatch_id = await self._carry_out(request, origin)
         except RefusalError as error:
             reply = error.reply(name)
             if isinstance(request, ask.Operate) and error.reason is Refusal.PLAN_CHANGED:
-                reply = self._replanned(request, origin, reply)
-            await self._audit(request, origin, name, reply.reason.value, reply.message)
+                reply = await self._acting.replanned(request, origin, reply)
+            if not isinstance(request, ask.LOOKS_ONLY) or reply.reason is Refusal.FORBIDDEN:
+                await self._audit(request, origin, name, reply.reason.value, reply.message)
             self._tell_refused(request, origin, name, reply)
             return reply
         except Exception:
@@ -60,10 +74,10 @@ class Gate:
             await self._audit(request, origin, name, reply.reason.value, reply.message)
             self._tell_refused(request, origin, name, reply)
             return reply
-        if not isinstance(request, _QUERIES) and not (isinstance(request, ask.Dispatch) and request.dry_run):
+        if not isinstance(request, ask.LOOKS_ONLY) and not (isinstance(request, ask.Dispatch) and request.dry_run):
             core = self._core
-            audited = await self._audit(request, origin, name, "accepted", dispatch_id)
-            begun = core.running.get(dispatch_id) if isinstance(request, ask.Dispatch | ask.Operate) else None
+            audited = await self._audit(request, origin, name, "accepted", " ".join(filter(None, (dispatch_id, about))))
+            begun = core.running.get(dispatch_id) if begins else None
             if not audited and begun is not None:
                 begun.end(DispatchState.FAILED, "the journal did not take the request")
                 reply = Refused(request=name, reason=Refusal.JOURNAL, message=f"the journal did not take it: {core.journal_error}")
@@ -72,170 +86,126 @@ class Gate:
             core.emit(
                 RequestAccepted(ts=core.ts(), request=name, by=origin.user, way=origin.way, detail=origin.detail, dispatch_id=dispatch_id)
             )
+            if isinstance(result, TagDone) and not audited:
+                result = msgspec.structs.replace(result, durable=False)
         return Accepted(request=name, result=result, dispatch_id=dispatch_id)
 
-    def _authorise(self, request: ask.Request) -> None:
+    async def _authorise(self, request: ask.Request, name: str, origin: ask.Origin) -> None:
+        """Raises RefusalError if who asks may not, or nobody may now. An approval must hold for what it lets go ahead too."""
+        await self._access.check(name, origin)
+        self._refuse_impossible(request)
+        if not isinstance(request, (*ask.LOOKS_ONLY, *_ALWAYS_TAKEN)) and not _inhibits(request):
+            self._pace.admit(origin.user, self._core.clock.monotonic())
+        held = self._approvals.find(request.approval_id) if isinstance(request, ask.Approve) else None
+        if held is not None:
+            await self._access.check(held.view.request, held.origin)
+            self._refuse_impossible(held.request)
+
+    def _begins(self, request: ask.Request) -> bool:
+        """True if it makes a new dispatch where it is accepted."""
+        held = self._approvals.find(request.approval_id) if isinstance(request, ask.Approve) else None
+        return isinstance(request, ask.Dispatch | ask.Operate) or (held is not None and held.fields is not None)
+
+    def _about(self, request: ask.Request) -> str:
+        """What the record says of a request besides its dispatch."""
+        match request:
+            case ask.Approve() | ask.Reject():
+                return self._approvals.about(request.approval_id)
+            case ask.Arm() | ask.Operate():
+                return self._plans.about(request.plan_id)
+            case ask.Lock():
+                return f"nobody touched the console for {request.idle_s:.0f} s"
+            case _:
+                return ""
+
+    def _refuse_impossible(self, request: ask.Request) -> None:
+        """Raises RefusalError for what nobody may ask now."""
         core = self._core
-        if isinstance(request, _QUERIES):
+        if isinstance(request, ask.LOOKS_ONLY):
             return
         if core.read_only:
             raise RefusalError(Refusal.READ_ONLY, "this engine runs read-only", "start it without --read-only to act")
         starts = isinstance(request, ask.Operate | ask.Dispatch | ask.Update | ask.Retry | ask.Arm)
         if starts and not (isinstance(request, ask.Dispatch) and request.dry_run):
-            if core.closing:
-                raise RefusalError(Refusal.WRONG_STATE, "the engine is ending")
-            if core.stop.stopped:
-                raise RefusalError(Refusal.STOPPED, f"STOP is latched by {core.stop.by}", "resume first")
-            if not core.link_up():
-                raise RefusalError(
-                    Refusal.LINK_DOWN, "no link to the broker: " + (core.link.health().cause_text or "connecting"), "see the link pane"
-                )
+            refuse_start(core)
 
     async def _carry_out(self, request: ask.Request, origin: ask.Origin) -> tuple[Result, str]:
         """`(result, dispatch id)`; raises RefusalError."""
         match request:
             case ask.Plan():
-                return self._plans.store(request, origin.user, decide(self._core, request)).view, ""
+                return await self._acting.plan(request, origin)
             case ask.Arm():
-                return self._plans.arm(request.plan_id, request.revision, origin.user, request.typed_kw).view, ""
+                return self._plans.arm(request, origin.user).view, ""
             case ask.Operate():
-                return self._operate(request, origin)
+                return await self._acting.operate(request, origin)
             case ask.Dispatch():
-                return self._dispatch(request, origin)
+                return await self._acting.dispatch(request, origin)
             case ask.Update():
-                return await self._on_holding(request.dispatch_id, lambda one: retarget(self._core, one, request.power_kw))
+                return await self._acting.update(request, origin)
             case ask.Retry():
-                return await self._on_holding(request.dispatch_id, lambda one: retry_silent(self._core, one))
+                return await self._acting.retry(request)
             case ask.Cancel():
-                return self._cancel(request, origin)
+                return self._acting.cancel(request, origin)
             case ask.Stop():
-                return self._stop(request, origin), ""
+                return self._acting.stop(request, origin), ""
             case ask.Resume():
-                return self._resume()
+                return self._acting.resume(origin)
             case ask.Fleet():
-                return self._fleet(request), ""
+                return self._queries.fleet(request), ""
             case ask.Status():
-                return self._status(), ""
-            case ask.DispatchDetail():
-                running = self._find(request.dispatch_id)
-                return dispatch_detail(self._core, running, request.limit), running.dispatch_id
-            case ask.ResetTrust():
-                self._reset_trust(request)
+                return self._queries.status(await self._access.identity(origin)), ""
+            case ask.Note():
+                self._handover.note(request, origin)
                 return None, ""
+            case ask.Handover():
+                return await self._handover.report(request, await self._access.identity(origin)), ""
+            case ask.Forecast():
+                return await self._queries.forecast(), ""
+            case ask.DispatchDetail():
+                return self._queries.detail(request)
+            case ask.ResetTrust():
+                self._acting.reset_trust(request)
+                return None, ""
+            case ask.Journal():
+                return await self._queries.journal(request), ""
+            case ask.JournalEntry():
+                return await self._queries.journal_entry(request), ""
+            case ask.Identity():
+                return await self._access.identity(origin), ""
+            case ask.Approve():
+                return await self._acting.approve(request, origin)
+            case ask.Reject():
+                self._approvals.reject(request.approval_id, origin.user, request.reason)
+                return None, ""
+            case ask.Lock() | ask.Unlock():
+                return None, ""
+            case ask.Tag():
+                return self._tagging.hang(request, origin), ""
+            case ask.Untag():
+                return await self._tagging.take_down(request, origin), ""
+            case ask.Tags():
+                return TagsView(tags=self._core.tags.views()), ""
+            case ask.StopList():
+                return self._queries.stop_list(), ""
             case ask.AckAlarm():
-                if not self._alarms.acknowledge(request.alarm_id):
-                    raise RefusalError(Refusal.INVALID, "no such alarm")
+                self._alarms.acknowledge(request.alarm_id, origin.user)
+                return None, ""
+            case ask.ShelveAlarm():
+                self._alarms.shelve(request.alarm_id, origin.user, request.reason, request.for_s)
+                return None, ""
+            case ask.UnshelveAlarm():
+                self._alarms.unshelve(request.alarm_id, origin.user)
                 return None, ""
         assert_never(request)
 
-    def _operate(self, request: ask.Operate, origin: ask.Origin) -> tuple[Result, str]:
-        stored = self._plans.armed(request.plan_id, request.revision)
-        decision = decide(self._core, stored.fields)
-        if changed_materially(self._core, stored.view, decision):
-            raise RefusalError(Refusal.PLAN_CHANGED, "the fleet changed since this plan was shown", "read the new plan and arm it again")
-        self._plans.drop(request.plan_id)
-        return self._begin(decision, stored.fields, origin)
-
-    def _replanned(self, request: ask.Operate, origin: ask.Origin, refused: Refused) -> Refused:
-        """A refusal with the plan as it would be now, under the same id and a new revision."""
-        try:
-            stored = self._plans.armed(request.plan_id, request.revision)
-            decision = decide(self._core, stored.fields)
-        except RefusalError:
-            return refused
-        fresh = self._plans.store(stored.fields, origin.user, decision, plan_id=stored.plan_id, revision=stored.revision + 1)
-        return Refused(request=refused.request, reason=refused.reason, message=refused.message, hint=refused.hint, plan=fresh.view)
-
-    def _dispatch(self, request: ask.Dispatch, origin: ask.Origin) -> tuple[Result, str]:
-        decision = decide(self._core, request)
-        if request.dry_run:
-            return self._plans.store(request, origin.user, decision).view, ""
-        return self._begin(decision, request, origin)
-
-    def _begin(self, decision: Decision, fields: ask.DispatchFields, origin: ask.Origin) -> tuple[Result, str]:
-        later = decision.start_utc_s is not None and decision.start_utc_s > self._core.clock.utc()
-        if not later:
-            _refuse_empty(decision)
-            if not accepts_partial(self._core, fields) and decision.allocation.shortfall_kw > SHORTFALL_KW:
-                raise RefusalError(
-                    Refusal.SHORTFALL,
-                    f"{decision.allocation.shortfall_kw:.1f} kW of {abs(decision.target_kw):.1f} kW can't be met",
-                    "accept_partial sends it all the same",
-                )
-        running = begin(self._core, decision, fields, origin)
-        for row in running.row_list:
-            self._owed.forget(row)
-        task = asyncio.create_task(live(self._core, running, self._owed, self._randomness), name=f"dispatch {running.short_id}")
-        self.lives.add(task)
-        task.add_done_callback(self.lives.discard)
-        return dispatch_view(self._core, running, with_trace=False), running.dispatch_id
-
-    async def _on_holding(self, name: str, act: Callable[[Running], Awaitable[None]]) -> tuple[Result, str]:
-        running = self._find(name)
-        if not running.sends:
-            raise RefusalError(
-                Refusal.WRONG_STATE, f"{running.short_id} is {running.state.value}", "only a dispatch under way can be changed"
-            )
-        await act(running)
-        return dispatch_view(self._core, running, with_trace=False), running.dispatch_id
-
-    def _cancel(self, request: ask.Cancel, origin: ask.Origin) -> tuple[Result, str]:
-        if self._plans.drop(request.dispatch_id):
-            return None, ""
-        running = self._find(request.dispatch_id)
-        if not running.end(DispatchState.CANCELLED, f"cancelled by {origin.user}"):
-            raise RefusalError(Refusal.WRONG_STATE, f"{running.short_id} is already {running.state.value}")
-        return dispatch_view(self._core, running, with_trace=False), running.dispatch_id
-
-    def _stop(self, request: ask.Stop, origin: ask.Origin) -> StopView:
-        latch = self._core.stop
-        if not latch.stopped:
-            latch.stopped, latch.by, latch.at_ms = True, origin.user, self._core.utc_ms()
-        reason = f"STOP by {origin.user}" + (f": {request.reason[:80]}" if request.reason else "")
-        stopped = [one for one in self._core.running.values() if one.end(DispatchState.STOPPED, reason)]
-        return StopView(dispatches=len(stopped), vehicles=sum(one.commanded for one in stopped))
-
-    def _resume(self) -> tuple[Result, str]:
-        latch = self._core.stop
-        if not latch.stopped:
-            raise RefusalError(Refusal.WRONG_STATE, "STOP is not latched")
-        latch.stopped, latch.by, latch.at_ms = False, "", None
-        return None, ""
-
-    def _fleet(self, request: ask.Fleet) -> Result:
-        if request.vehicle_id is None:
-            return fleet_page(self._core, request, self._headroom.compute(len(self._owed)))
-        row = self._core.fleet.row_of.get(request.vehicle_id)
-        if row is None:
-            raise RefusalError(Refusal.UNKNOWN_VEHICLE, f"no vehicle {request.vehicle_id[:64]!r} in the fleet", "`fleet ls` lists them")
-        return vehicle_view(self._core, row)
-
-    def _reset_trust(self, request: ask.ResetTrust) -> None:
-        fleet = self._core.fleet
-        if request.vehicle_id is not None and request.vehicle_id not in fleet.row_of:
-            raise RefusalError(Refusal.UNKNOWN_VEHICLE, f"no vehicle {request.vehicle_id[:64]!r} in the fleet", "`fleet ls` lists them")
-        rows = range(len(fleet)) if request.vehicle_id is None else [fleet.row_of[request.vehicle_id]]
-        self._core.standing.reset(np.array(rows, np.intp))
-
-    def _status(self) -> StatusView:
-        shown = self._snapshots.newest()
-        return StatusView(
-            engine=shown.engine, link=self._core.link.health(), fleet=self._headroom.compute(len(self._owed)), dispatches=shown.dispatches
-        )
-
-    def _find(self, name: str) -> Running:
-        running = self._core.find(name)
-        if running is None:
-            raise RefusalError(Refusal.UNKNOWN_DISPATCH, f"no dispatch {name[:40]!r}, or more than one", "use the whole id")
-        return running
-
     async def _audit(self, request: ask.Request, origin: ask.Origin, name: str, outcome: str, detail: str) -> bool:
-        """Journal an attempt; False if the journal did not take it."""
-        record = RequestRecord(self._core.utc_ms(), origin.user, origin.way, name, outcome, detail)
+        """Journal an attempt; False if the journal did not take it yet: it is written when it works again."""
+        record = RequestRecord(self._core.utc_ms(), origin.user, origin.way, name, outcome, detail, _asked(request))
         try:
             await self._core.commit_request(record)
         except JournalError:
             log.error("journal did not take request %s by %s: %s", name, origin.user, outcome)
+            self._core.note(record)
             return False
         return True
 
@@ -256,8 +226,14 @@ class Gate:
         )
 
 
-def _refuse_empty(decision: Decision) -> None:
-    if decision.used.any():
-        return
-    why = ", ".join(f"{count} {name}" for name, count in list(left_out(decision).items())[:4]) or "the fleet is empty"
-    raise RefusalError(Refusal.NO_VEHICLES, f"no vehicle can take part: {why}", "see the fleet, or change signal, sign or scope")
+def _inhibits(request: ask.Request) -> bool:
+    """True for a tag that takes something out of use: like STOP it is carried out however often somebody asks."""
+    return isinstance(request, ask.Tag) and request.kind is TagKind.INHIBIT
+
+
+def _asked(request: ask.Request) -> str:
+    """The request as the journal keeps it; text that is no Unicode, as a terminal may send it, is written with its escapes."""
+    try:
+        return msgspec.json.encode(request).decode()[:_MOST_ASKED]
+    except UnicodeEncodeError:
+        return ascii(request)[:_MOST_ASKED]

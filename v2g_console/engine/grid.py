@@ -9,6 +9,7 @@ from v2g_console.allocation import SiteTree
 from v2g_console.allocation.uncertainty import with_others, worst_case_kw
 from v2g_console.config.settings import GridSettings
 from v2g_console.engine.fleet import Fleet
+from v2g_console.engine.site_phases import SitePhases
 
 _FLEET = "the whole fleet"
 
@@ -24,6 +25,7 @@ class Grid:
     base_load_kw: NDArray[np.float64]
     is_site: NDArray[np.bool_]
     index: dict[str, int]
+    phases: SitePhases | None
 
     @staticmethod
     def from_settings(settings: GridSettings) -> "Grid | None":
@@ -46,7 +48,13 @@ class Grid:
             base_load_kw=np.array([*head[4], *(node.base_load_kw for node in settings.nodes)], np.float64),
             is_site=np.array([*head[5], *(node.name not in parents for node in settings.nodes)], np.bool_),
             index=index,
+            phases=SitePhases.from_settings(settings),
         )
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What may hold a vehicle back, as people call it: nodes, then phases of sites. `Fleet.place` counts in it."""
+        return (*self.names, *(self.phases.places if self.phases is not None else ()))
 
     def tree(self, fleet: Fleet, baseline_kw: NDArray[np.float64], deciding: NDArray[np.bool_], response_s: float) -> SiteTree:
         """The tree for a decision about the vehicles `deciding` (n): all others count with the worst power they may have now."""

@@ -7,6 +7,7 @@ from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import LIVE_COMMAND_STATES, CommandState
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Rows, Running
+from v2g_console.engine.mirror import note_releases
 
 _LIVE = [int(state) for state in LIVE_COMMAND_STATES]
 
@@ -39,6 +40,7 @@ def hand_over(core: Core, winner: Running, rows: Rows) -> NDArray[np.bool_]:
         loser.left[positions] = True
         for position in positions.tolist():
             loser.set_release(position, ReleaseState.NOT_NEEDED)
+        note_releases(core, loser)  # before the winner's round: a restart finds each vehicle in one dispatch
         loser.moved.append((winner.short_id, -moved_kw))
         winner.moved.append((loser.short_id, moved_kw))
         loser.changed.set()

@@ -11,7 +11,7 @@ from v2g_console.domain.vehicle import Quality
 from v2g_console.engine.core import Core
 
 SUSTAINED_S = 900.0
-_Z90 = 1.2816  # standard normal quantile: 90 % of outcomes lie above mean - 1.2816 sigma
+Z90 = 1.2816  # standard normal quantile: 90 % of outcomes lie above mean - 1.2816 sigma
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Headroom:
         n = len(fleet)
         columns = core.vehicles()
         can = capability(columns, SUSTAINED_S, core.rules)
-        counted = columns.available & (columns.quality == Quality.FRESH)
+        counted = columns.available & (columns.quality == Quality.FRESH) & ~core.tags.inhibited(fleet)
         up_kw = np.where(counted, np.nan_to_num(can.up_kw), 0.0)
         down_kw = np.where(counted, np.nan_to_num(can.down_kw), 0.0)
         on_hold = core.standing.on_hold(core.clock.monotonic(), columns.available)
@@ -80,4 +80,4 @@ def _p90(power_kw: NDArray[np.float64], likely: NDArray[np.float64]) -> float:
     """The sum that 90 % of outcomes reach, each vehicle being there with its probability, independently (normal approximation)."""
     mean = float(np.sum(power_kw * likely))
     sigma = float(np.sqrt(np.sum(power_kw**2 * likely * (1 - likely))))
-    return max(0.0, mean - _Z90 * sigma)
+    return max(0.0, mean - Z90 * sigma)

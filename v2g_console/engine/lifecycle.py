@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import numpy as np
 
@@ -14,23 +14,33 @@ from v2g_console.domain.signal import parse_signal
 from v2g_console.domain.states import CommandState, DispatchState
 from v2g_console.engine.clock import parse_rfc3339
 from v2g_console.engine.core import Core
+from v2g_console.engine.counted import Move
+from v2g_console.engine.deliberate import deliberate
 from v2g_console.engine.dispatch import HOLDING, Running
+from v2g_console.engine.fuses import within_phases
+from v2g_console.engine.guard import admit, pass_interlocks
 from v2g_console.engine.hand_over import hand_over
+from v2g_console.engine.interlocks import Step
 from v2g_console.engine.mirror import mirror
+from v2g_console.engine.outlook import outlook
 from v2g_console.engine.owed import Owed
-from v2g_console.engine.planning import SHORTFALL_KW, Decision, decide
+from v2g_console.engine.planning import SHORTFALL_KW, Decision, left_out, places_of
 from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.release import free_unsent, release_all
 from v2g_console.engine.report import report, report_planned
-from v2g_console.engine.retarget import first_step
-from v2g_console.engine.rounds import send_round
+from v2g_console.engine.retarget import STEP_S, first_step
+from v2g_console.engine.rounds import dispatch_record, send_round
 from v2g_console.engine.totals import freeze_totals, latencies_ms
 from v2g_console.journal.port import JournalError
 
 log = logging.getLogger(__name__)
 
+_HELD_BACK = (Reason.RAMP, Reason.SITE_LIMIT, Reason.NODE_LIMIT)
+IntoForce = Callable[[], Awaitable[bool]]
+"""How a dispatch's setpoints get out the first time; False if it ended instead, with nothing to release."""
 
-def begin(core: Core, decision: Decision, fields: DispatchFields, origin: Origin) -> Running:
+
+def begin(core: Core, decision: Decision, fields: DispatchFields, origin: Origin, approved_by: str = "") -> Running:
     """Make a dispatch of a decision. It owns its vehicles from here on (at its start, if that is later)."""
     running = Running(
         signal=decision.signal,
@@ -41,50 +51,58 @@ def begin(core: Core, decision: Decision, fields: DispatchFields, origin: Origin
         slot=core.free_slot(),
         created_ms=core.utc_ms(),
     )
+    if approved_by:
+        running.approved_by, running.approved_kw = approved_by, decision.target_kw
     if decision.start_utc_s is None or decision.start_utc_s <= core.clock.utc():
         own(core, running, decision)
     core.running[running.dispatch_id] = running
+    core.note(dispatch_record(running, core.utc_ms()))  # a restart must know of it even if nothing was sent yet
     return running
 
 
 def own(core: Core, running: Running, whole: Decision) -> None:
     """Take the vehicles of a decision: owner, frozen baseline, columns; the end is fixed from here.
 
-    Where a target is approached slowly only the first step's vehicles are taken now; the course takes the others.
+    Where a target is approached slowly only the first step's vehicles are taken now; the course takes the others. Raises RefusalError,
+    before anything is taken, if an interlock does not let it pass.
     """
-    decision, running.course = first_step(core, whole, running.request)
-    running.commanded_kw = decision.target_kw
+    begun = first_step(core, whole, running.request, running.slot)
+    decision, running.course, running.ramping = begun.decision, begun.course, begun.waits_kw != 0.0
+    running.commanded_kw = decision.target_kw - begun.waits_kw
     rows = decision.rows
     vehicles, allocation = decision.vehicles, decision.allocation
+    setpoint_kw = within_phases(core, rows, allocation.setpoint_kw[rows], vehicles.baseline_kw[rows])
+    admit(core, Move(rows, setpoint_kw, vehicles.baseline_kw[rows]))
     commanded = hand_over(core, running, rows)
     core.fleet.take(rows, running.slot, vehicles.baseline_kw[rows], vehicles.baseline_kind[rows])
-    core.fleet.intend(rows, allocation.setpoint_kw[rows], core.clock.monotonic())
+    core.fleet.intend(rows, setpoint_kw, core.clock.monotonic())
     core.fleet.reason[: len(vehicles)] = decision.reason
-    positions = running.add(rows, allocation.setpoint_kw[rows], vehicles.baseline_kw[rows], allocation.score[rows])
+    core.fleet.place[: len(vehicles)] = places_of(core, allocation, len(vehicles))
+    positions = running.add(rows, setpoint_kw, vehicles.baseline_kw[rows], allocation.score[rows])
+    running.reason[positions] = np.where(np.isin(decision.reason[rows], _HELD_BACK), decision.reason[rows], Reason.NONE)
     running.out[positions] = commanded  # they follow the loser's setpoint until ours arrives: released whatever becomes of it
+    ahead = outlook(core, vehicles.take(rows), allocation.setpoint_kw[rows], vehicles.baseline_kw[rows])
+    running.holds_s, running.rebound_kw = ahead.holds_s, ahead.rebound_kw
     running.limits = tuple((reason.name, kw) for reason, kw in allocation.limits)
     running.left_out = left_out(decision)
-    for step in decision.strategy:
+    for step in whole.strategy:
         core.emit(Strategy(ts=core.ts(), dispatch_id=running.dispatch_id, kind=step.kind.value, text=step.text))
     core.standing.asked(rows)
     running.without_lease_kw = float(np.sum(np.abs(allocation.regulation_kw[rows][core.fleet.protocol[rows] < 2])))
     running.started_at = core.clock.monotonic()
+    running.follow_at = running.started_at + (STEP_S if running.ramping else 0.0)
     running.ends_at = running.started_at + running.duration_s
     running.started_ms = core.utc_ms()
     running.ends_ms = running.started_ms + int(running.duration_s * 1000)
 
 
-def left_out(decision: Decision) -> dict[str, int]:
-    """Vehicles that do not take part, by reason name, most first."""
-    codes, counts = np.unique(decision.reason[~decision.used], return_counts=True)
-    pairs = sorted(zip(codes, counts, strict=True), key=lambda pair: -pair[1])
-    return {Reason(int(code)).name: int(count) for code, count in pairs if code}
+async def live(core: Core, running: Running, owed: Owed, randomness: random.Random, into_force: IntoForce | None = None) -> None:
+    """Run a dispatch to its end. Whatever breaks inside, its vehicles are released and its end is reported.
 
-
-async def live(core: Core, running: Running, owed: Owed, randomness: random.Random) -> None:
-    """Run a dispatch to its end. Whatever breaks inside, its vehicles are released and its end is reported."""
+    `into_force` takes the place of the first round (a dispatch that is resumed).
+    """
     try:
-        await _run(core, running, owed, randomness)
+        await _run(core, running, owed, randomness, into_force or (lambda: _send_first(core, running)))
     except asyncio.CancelledError:
         raise
     except Exception:
@@ -100,14 +118,30 @@ async def live(core: Core, running: Running, owed: Owed, randomness: random.Rand
         core.keep(running)
 
 
-async def _run(core: Core, running: Running, owed: Owed, randomness: random.Random) -> None:
-    if not await _start(core, running):
+async def _run(core: Core, running: Running, owed: Owed, randomness: random.Random, into_force: IntoForce) -> None:
+    if not await into_force():
         return
+    if running.outcome is None:
+        running.move(DispatchState.AWAITING_ACKS)
+        report(core, running)
+        await until(core, running, lambda: not running.pending)
+    if running.outcome is None:
+        running.move(DispatchState.ACTIVE)
+        report(core, running)
+        await until(core, running, lambda: False)
+    running.end(DispatchState.COMPLETED, "")
+    await _release(core, running, owed, randomness)
+
+
+async def _send_first(core: Core, running: Running) -> bool:
+    """Wait for the start and send the first round."""
+    if not await _start(core, running):
+        return False
     report_planned(core, running)
     running.move(DispatchState.SENDING)
     report(core, running)
     try:
-        await send_round(core, running, np.arange(len(running)), "send")
+        await send_round(core, running, np.arange(len(running)), "send", reason=running.reason.copy())
     except JournalError as error:
         running.end(DispatchState.FAILED, f"the journal did not take the round: {error}")
     if not running.out.any() and running.outcome in (None, DispatchState.FAILED):
@@ -115,17 +149,8 @@ async def _run(core: Core, running: Running, owed: Owed, randomness: random.Rand
         free_unsent(core, running)
         running.move(DispatchState.FAILED)
         _end(core, running)
-        return
-    if running.outcome is None:
-        running.move(DispatchState.AWAITING_ACKS)
-        report(core, running)
-        await _until(core, running, lambda: not running.pending)
-    if running.outcome is None:
-        running.move(DispatchState.ACTIVE)
-        report(core, running)
-        await _until(core, running, lambda: False)
-    running.end(DispatchState.COMPLETED, "")
-    await _release(core, running, owed, randomness)
+        return False
+    return True
 
 
 async def _start(core: Core, running: Running) -> bool:
@@ -140,7 +165,9 @@ async def _start(core: Core, running: Running) -> bool:
             running.move(DispatchState.CANCELLED)
             _end(core, running)
             return False
-        missing = _owns(core, running)
+        missing = await _owns(core, running)
+        if missing is None:
+            continue
         if missing:
             running.outcome_reason = missing
             running.move(DispatchState.EXPIRED)
@@ -149,10 +176,13 @@ async def _start(core: Core, running: Running) -> bool:
     return True
 
 
-def _owns(core: Core, running: Running) -> str:
-    """Decide anew and take the vehicles; why that can't be, empty if it could."""
+async def _owns(core: Core, running: Running) -> str | None:
+    """Decide anew and take the vehicles; why that can't be, empty if it could. None: it was asked to end while it was decided."""
     try:
-        decision = decide(core, running.request)
+        decision = await deliberate(core, running.request, own_slot=running.slot)  # nobody can be asked about a new CAUTION
+        if running.outcome is not None:
+            return None
+        pass_interlocks(core, Step.START, decision.target_kw)
         missing = _missing(core, running, decision)
         if not missing:
             own(core, running, decision)
@@ -185,7 +215,7 @@ def _start_in_s(core: Core, running: Running) -> float:
     return parse_rfc3339(running.request.start_at) - core.clock.utc() if running.request.start_at else 0.0
 
 
-async def _until(core: Core, running: Running, done: Callable[[], bool]) -> None:
+async def until(core: Core, running: Running, done: Callable[[], bool]) -> None:
     """Wait until `done`, the end of the dispatch, or an outcome asked for. The ticker wakes us every 50 ms."""
     while running.outcome is None and not done():
         if running.ends_at is not None and core.clock.monotonic() >= running.ends_at:

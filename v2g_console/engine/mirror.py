@@ -4,10 +4,12 @@ The paths of a single command and a single ack stay short this way; everything t
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
+from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import CommandState
 from v2g_console.engine.core import FLEET_STATE, STATE_OF_COMMAND, Core
-from v2g_console.engine.dispatch import ReleaseState, Running
+from v2g_console.engine.dispatch import ReleaseState, Rows, Running
 from v2g_console.journal.port import AcksRecord, ReleaseOutcome, ReleasesRecord
 
 _FLEET_STATES = np.array([STATE_OF_COMMAND.get(state, FLEET_STATE["idle"]) for state in CommandState], np.uint8)
@@ -64,8 +66,12 @@ def _count_answers(core: Core, running: Running, positions: np.ndarray[tuple[int
     fleet, rows = core.fleet, running.rows[positions]
     fleet.seen_at[rows] = core.clock.monotonic()
     mine = fleet.owner[rows] == running.slot
-    fleet.confirm(rows[mine], running.applied_kw[positions[mine]])
     rejected = running.command_state[positions] == CommandState.REJECTED
+    applied_kw = running.applied_kw[positions]
+    fleet.confirm(rows[mine & ~rejected], applied_kw[mine & ~rejected])
+    # Who refuses may keep what it had, and whatever was sent in between: all of it stays open.
+    fleet.confirmed_kw[rows[mine & rejected]] = applied_kw[mine & rejected]
+    _note_overrides(core, rows, rejected, running.reason[positions])
     np.add.at(fleet.acks, rows, 1)
     np.add.at(fleet.rejects, rows[rejected], 1)
     core.note(
@@ -75,10 +81,17 @@ def _count_answers(core: Core, running: Running, positions: np.ndarray[tuple[int
             vehicle_ids=tuple(fleet.ids[row] for row in rows.tolist()),
             seq=running.seq[positions],
             state=running.command_state[positions],
-            applied_kw=running.applied_kw[positions],
+            applied_kw=np.where(rejected, np.nan, applied_kw),
             reason=running.reason[positions],
         )
     )
+
+
+def _note_overrides(core: Core, rows: Rows, rejected: NDArray[np.bool_], reason: NDArray[np.uint8]) -> None:
+    """Who refuses because somebody on the spot took over is left alone; who follows again is not."""
+    overridden = rejected & (reason == Reason.LOCAL_OVERRIDE)
+    core.overrides.begin(rows[overridden], core.clock.monotonic(), core.settings.interlocks.local_override_s)
+    core.overrides.end(rows[~rejected])
 
 
 def _free(core: Core, running: Running, positions: np.ndarray[tuple[int], np.dtype[np.intp]]) -> None:

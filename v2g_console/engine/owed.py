@@ -11,13 +11,19 @@ from v2g_console.domain.ids import split_command_id
 from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
 from v2g_console.engine.dispatch import ReleaseState, Running
+from v2g_console.engine.fuses import released_within_phases
 from v2g_console.engine.mirror import note_releases
+from v2g_console.engine.release_record import journal_release
 from v2g_console.transport.port import Outgoing
+from v2g_console.transport.wire import Ack
 
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
+_LOOK_S_A_VEHICLE = 1e-5
+"""A look goes over all that is owed, so it is rarer where that is much: once a second for 100 000."""
 MATCH_KW = 0.3
 MATCH_SHARE = 0.05
+REFUSALS = frozenset({"rejected", "expired", "superseded"})
 
 
 @dataclass(slots=True)
@@ -40,10 +46,15 @@ class Owed:
         self._core = core
         self._by_row: dict[int, OwedRelease] = {}
         self._alive: set[int] = set()
+        self._look_at = 0.0  # monotonic
         self._sending: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._by_row)
+
+    def entries(self) -> Iterator[tuple[int, OwedRelease]]:
+        """What is owed, by fleet row."""
+        return iter(self._by_row.items())
 
     def add(self, running: Running, position: int, *, first_seq: int) -> None:
         """A vehicle leaves its dispatch without having confirmed its release, which was first sent with `first_seq`."""
@@ -63,18 +74,18 @@ class Owed:
         self._core.fleet.owe(row)
         self._core.fleet.state[row] = FLEET_STATE["owed"]
 
-    def confirm(self, vehicle_id: str, identity: str) -> bool:
-        """True if `identity` is an owed release of this vehicle, the first or a repeated one: it is settled now.
+    def confirm(self, vehicle_id: str, ack: Ack) -> bool:
+        """True if `ack` takes an owed release of this vehicle, the first or a repeated one: it is settled now.
 
-        An ack for anything else, such as a setpoint that came late, is a sign of life: the release is due again.
+        An ack for anything else, such as a setpoint that came late, and a refusal are signs of life: the release is due again.
         """
         row = self._core.fleet.row_of.get(vehicle_id, -1)
-        owed, parts = self._by_row.get(row), split_command_id(identity)
+        owed, parts = self._by_row.get(row), split_command_id(ack.command_id)
         if owed is None or parts is None:
             return False
         dispatch_id, seq, position = parts
         # Every release of a dispatch has a higher number than its last setpoint.
-        if dispatch_id == owed.running.dispatch_id and position == owed.position and seq >= owed.first_seq:
+        if dispatch_id == owed.running.dispatch_id and position == owed.position and seq >= owed.first_seq and lets_go(ack):
             self._settle(row)
             return True
         self.sign_of_life(row)
@@ -97,6 +108,9 @@ class Owed:
 
     def tick(self, now: float) -> None:
         """Settle leases that ended; send again what is due to vehicles that were heard."""
+        if now < self._look_at:
+            return
+        self._look_at = now + len(self._by_row) * _LOOK_S_A_VEHICLE
         utc_ms = self._core.utc_ms()
         for row in [row for row, owed in self._by_row.items() if owed.lease_ends_ms and utc_ms > owed.lease_ends_ms]:
             self._settle(row)
@@ -107,19 +121,30 @@ class Owed:
         self._sending = asyncio.create_task(self._send(due), name="owed releases")
 
     async def _send(self, rows: list[int]) -> None:
-        core = self._core
-        seq = core.next_seq()
         self._set_power(rows)
+        by_dispatch: dict[Running, dict[int, OwedRelease]] = {}
+        for row in rows:
+            owed = self._by_row.get(row)
+            if owed is not None:
+                by_dispatch.setdefault(owed.running, {})[row] = owed
+        for running, due in by_dispatch.items():
+            await self._send_round(running, due)
+
+    async def _send_round(self, running: Running, due: dict[int, OwedRelease]) -> None:
+        """Journal and publish what vehicles of one dispatch are owed, by fleet row."""
+        core, seq = self._core, self._core.next_seq()
+        await journal_release(core, running, [owed.position for owed in due.values()], seq)
+
+        writer = CommandWriter(core, running)
 
         def messages() -> Iterator[Outgoing]:
-            for row in rows:
-                owed = self._by_row.get(row)
-                if owed is None:
+            for row, owed in due.items():
+                if self._by_row.get(row) is not owed:
                     continue
                 owed.sent_at = core.clock.monotonic()
                 owed.next_at = owed.sent_at + owed.pause_s
                 owed.pause_s = min(owed.pause_s * 2, _LONGEST_PAUSE_S)
-                yield CommandWriter(core, owed.running).release(owed.position, seq=seq, sent_ms=core.utc_ms())
+                yield writer.release(owed.position, seq=seq, sent_ms=core.utc_ms())
 
         await core.link.publish_many(messages(), lambda _, __: None)
 
@@ -130,6 +155,7 @@ class Owed:
         # Nothing is known of the battery of a vehicle that has not described itself since a restart: back to its baseline.
         as_before_kw = np.fmin(np.nan_to_num(chosen.baseline_kw), 0.0)
         power_kw = np.where(core.fleet.described[rows], release_setpoint_kw(chosen, core.rules), as_before_kw)
+        power_kw = released_within_phases(core, np.array(rows), power_kw)
         for row, kw in zip(rows, power_kw.tolist(), strict=True):
             owed = self._by_row.get(row)
             if owed is not None:
@@ -147,6 +173,11 @@ class Owed:
         note_releases(self._core, owed.running)
         self.forget(row)
         self._core.fleet.free(row, self._core.clock.monotonic())
+
+
+def lets_go(ack: Ack) -> bool:
+    """True if an answer to a release means that the vehicle took it; v1 says no more than that it came."""
+    return ack.status not in REFUSALS
 
 
 def measured_as_released(core: Core, running: Running, position: int, sent_at: float) -> bool:

@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from v2g_console.contract.requests import DispatchFields
 from v2g_console.domain.vehicle import VehicleColumns
 from v2g_console.engine.core import Core
+from v2g_console.engine.counted import Move
 from v2g_console.engine.dispatch import Rows, Running
+from v2g_console.engine.fuses import within_phases
+from v2g_console.engine.guard import admit
 
 _NEXT_TO_NOTHING_KW = 1e-3
 
@@ -18,8 +21,11 @@ def place(
 ) -> Rows:
     """Write the absolute setpoints (k) of the fleet's `rows` (k) into the columns; returns their positions, for a round.
 
-    A vehicle that this dispatch let go, and that is free again, is taken anew, in a row of its own.
+    A vehicle that this dispatch let go, and that is free again, is taken anew, in a row of its own. Raises RefusalError, before anything is
+    written, if an interlock does not let it pass.
     """
+    setpoint_kw = within_phases(core, rows, setpoint_kw, vehicles.baseline_kw[rows])
+    admit(core, Move(rows, setpoint_kw, vehicles.baseline_kw[rows]))
     held_positions = np.flatnonzero(running.held(core.fleet.owner))
     order = np.argsort(running.rows[held_positions])
     sorted_rows = running.rows[held_positions][order]
@@ -53,4 +59,5 @@ def rest_of(core: Core, running: Running, power_kw: float) -> DispatchFields:
         sites=fields.sites,
         segments=fields.segments,
         vehicles=fields.vehicles,
+        accept_cautions=fields.accept_cautions,
     )

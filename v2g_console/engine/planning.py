@@ -1,5 +1,7 @@
 """Deciding: who gets how much. Reads the fleet, changes nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -7,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2g_console.allocation import Allocation, AllocationError, InfeasibleError, Problem, allocate
+from v2g_console.allocation.phase_limits import forgiven, outside, phase_room
 from v2g_console.allocation.uncertainty import with_others
 from v2g_console.contract.replies import Refusal
 from v2g_console.contract.requests import DispatchFields
@@ -15,6 +18,7 @@ from v2g_console.domain.reasons import Reason
 from v2g_console.domain.signal import Product, Signal
 from v2g_console.domain.vehicle import VehicleColumns
 from v2g_console.engine.core import Core
+from v2g_console.engine.fuses import phase_limits
 from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.situation import Situation, situation
 from v2g_console.engine.wanted import Wanted, check
@@ -36,6 +40,7 @@ class Decision:
     reason: NDArray[np.uint8]  # why a vehicle was left out or limited
     used: NDArray[np.bool_]
     strategy: "tuple[StrategyEvent, ...]" = ()
+    phases_bind: bool = False  # shares are what the phases of sites let through
 
     @property
     def signal(self) -> Signal:
@@ -93,34 +98,93 @@ class Decision:
         return np.flatnonzero(self.used)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an allocator found: `wanted` names the one that did, `strategy` says how it came to that."""
+
+    wanted: Wanted
+    allocation: Allocation
+    strategy: "tuple[StrategyEvent, ...]" = ()
+    phases_bind: bool = False
+
+
 def decide(core: Core, fields: DispatchFields, *, own_slot: int | None = None) -> Decision:
-    """Who would do what, now. Raises RefusalError for a request that makes no sense; a shortfall is an answer, not an error.
+    """Who would do what, now, in closed form. Raises RefusalError for a request that makes no sense; a shortfall is an answer.
 
     Vehicles owned by the dispatch in `own_slot` count as free (a dispatch that decides anew). With `preempt`, what the free ones can't
-    give is taken from dispatches of lower rank.
+    give is taken from dispatches of lower rank. Where a phase of a site binds, shares are cut there: safe, but `deliberate` finds more.
     """
+    wanted, seen = look(core, fields, own_slot=own_slot)
+    with refusing():
+        return conclude(core, fields, seen, closed_form(wanted, seen) or _cut(wanted, seen))
+
+
+def look(core: Core, fields: DispatchFields, *, own_slot: int | None = None) -> tuple[Wanted, Situation]:
+    """The request, checked, and the fleet as it sees it. Raises RefusalError."""
     wanted = check(fields, core.settings, core.clock.utc())
-    seen = situation(core, wanted, fields, own_slot=own_slot, preempt=fields.preempt)
+    return wanted, situation(core, wanted, fields, own_slot=own_slot, preempt=fields.preempt)
+
+
+def closed_form(wanted: Wanted, seen: Situation) -> Found | None:
+    """The allocation where no phase of a site binds; None where one does. Raises AllocationError."""
+    found = _allocated(wanted, seen.problem)
+    if seen.phases is None:
+        return found
+    powers_kw = np.abs(found.allocation.regulation_kw)
+    return None if outside(phase_room(seen.problem, seen.phases), powers_kw).any() else found
+
+
+def conclude(core: Core, fields: DispatchFields, seen: Situation, found: Found) -> Decision:
+    """The decision for what was found; with `preempt` the rest of it. Nothing may be awaited since `seen`. Raises AllocationError."""
+    wanted, allocation = found.wanted, found.allocation
+    if fields.preempt and allocation.shortfall_kw > SHORTFALL_KW and seen.preemptable.any():
+        allocation = _with_preempted(core, wanted, seen, allocation)
+    used = np.abs(allocation.regulation_kw) > USED_KW
+    reason = np.where((seen.reason != 0) & ~used, seen.reason, allocation.reason).astype(np.uint8)
+    return Decision(wanted, seen, allocation, reason, used, found.strategy, found.phases_bind)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """What allocators raise, as refusals."""
     try:
-        wanted, allocation, strategy = _allocated(wanted, seen.problem)
-        if fields.preempt and allocation.shortfall_kw > SHORTFALL_KW and seen.preemptable.any():
-            allocation = _with_preempted(core, wanted, seen, allocation)
+        yield
     except InfeasibleError as error:
         raise RefusalError(Refusal.LIMIT, str(error), "the site is beyond its limit already: see who draws or injects there") from error
     except AllocationError as error:
         raise RefusalError(Refusal.INVALID, str(error)) from error
-    used = np.abs(allocation.regulation_kw) > USED_KW
-    reason = np.where((seen.reason != 0) & ~used, seen.reason, allocation.reason).astype(np.uint8)
-    return Decision(wanted, seen, allocation, reason, used, strategy)
 
 
-def _allocated(wanted: Wanted, problem: Problem) -> "tuple[Wanted, Allocation, tuple[StrategyEvent, ...]]":
+def places_of(core: Core, allocation: Allocation, n: int) -> NDArray[np.int32]:
+    """What holds each vehicle (n) back, as numbers of `Grid.places`, -1 for nothing."""
+    if core.grid is None or allocation.held_by is None:
+        return np.full(n, -1, np.int32)
+    number = {name: index for index, name in enumerate(core.grid.places)}
+    of_place = np.array([number.get(name, -1) for name in allocation.places] + [-1], np.int32)
+    return of_place[allocation.held_by]
+
+
+def left_out(decision: Decision) -> dict[str, int]:
+    """Vehicles that do not take part, by reason name, most first."""
+    codes, counts = np.unique(decision.reason[~decision.used], return_counts=True)
+    pairs = sorted(zip(codes, counts, strict=True), key=lambda pair: -pair[1])
+    return {Reason(int(code)).name: int(count) for code, count in pairs if code}
+
+
+def _allocated(wanted: Wanted, problem: Problem) -> Found:
     if not wanted.lp_first:
-        return wanted, allocate(wanted.allocator, problem), ()
+        return Found(wanted, allocate(wanted.allocator, problem))
     from v2g_console.allocation.strategy import lp_first  # with its solver, which most engines never need
 
     found = lp_first(problem)
-    return replace(wanted, allocator=found.allocator), found.allocation, found.events
+    return Found(replace(wanted, allocator=found.allocator), found.allocation, found.events)
+
+
+def _cut(wanted: Wanted, seen: Situation) -> Found:
+    assert seen.phases is not None
+    from v2g_console.allocation.strategy import allocate_trimmed
+
+    return Found(wanted, allocate_trimmed(wanted.allocator, seen.problem, seen.phases), phases_bind=True)
 
 
 def _with_preempted(core: Core, wanted: Wanted, seen: Situation, free: Allocation) -> Allocation:
@@ -138,20 +202,33 @@ def _with_preempted(core: Core, wanted: Wanted, seen: Situation, free: Allocatio
         allocated_kw=free.allocated_kw + taken.allocated_kw,
         shortfall_kw=taken.shortfall_kw,
         limits=taken.limits,
+        places=(*free.places, *taken.places),
+        held_by=np.where(use | seen.preemptable, _held_by(taken, len(free.places)), _held_by(free, 0)),
     )
+
+
+def _held_by(allocation: Allocation, offset: int) -> NDArray[np.intp]:
+    if allocation.held_by is None:
+        return np.full(len(allocation.reason), -1, np.intp)
+    return np.where(allocation.held_by >= 0, allocation.held_by + offset, -1)
 
 
 def _from(core: Core, wanted: Wanted, seen: Situation, free: Allocation, eligible: NDArray[np.bool_]) -> Allocation:
     """What `eligible` give of the shortfall of `free`, whose vehicles stand fast by now."""
     problem = seen.with_others(core, seen.problem.eligible | eligible)
     tree = problem.tree
+    settled_kw = np.where(np.isnan(free.setpoint_kw), seen.vehicles.baseline_kw, free.setpoint_kw)
     if tree is not None:
-        settled_kw = np.where(np.isnan(free.setpoint_kw), seen.vehicles.baseline_kw, free.setpoint_kw)
         tree = with_others(tree, settled_kw, settled_kw, problem.eligible)
     exclusion = np.where(seen.preemptable, np.where(eligible, 0, Reason.IN_USE), seen.reason).astype(np.uint8)
     target_kw = problem.direction * free.shortfall_kw
     rest = replace(problem, target_kw=target_kw, tree=tree, eligible=eligible, exclusion=exclusion)
-    return allocate(wanted.allocator, rest)
+    phases = phase_limits(core, seen.vehicles.baseline_kw, eligible, np.where(problem.eligible, settled_kw, np.nan))
+    if phases is None:
+        return allocate(wanted.allocator, rest)
+    from v2g_console.allocation.strategy import allocate_trimmed
+
+    return allocate_trimmed(wanted.allocator, rest, forgiven(rest, phases))
 
 
 def _few(seen: Situation, missing_kw: float) -> NDArray[np.bool_]:

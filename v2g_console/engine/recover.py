@@ -1,37 +1,128 @@
-"""After a crash: nothing old is replayed. What the journal says may still be in force is owed its release, and the operator is told."""
+"""After a crash: nothing old is replayed. Each dispatch found is resumed or released, as configured, and the operator is told."""
 
 import logging
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from v2g_console.contract.events import DispatchFailed
+from v2g_console.contract.events import DispatchFailed, EngineRecovered
 from v2g_console.contract.requests import DispatchFields, Origin
 from v2g_console.domain.signal import Signal
 from v2g_console.domain.states import DispatchState
+from v2g_console.domain.units import counted
 from v2g_console.domain.vehicle import Baseline
+from v2g_console.engine.clock import parse_rfc3339
 from v2g_console.engine.core import Core
-from v2g_console.engine.dispatch import ReleaseState, Running
+from v2g_console.engine.dispatch import ReleaseState, Rows, Running
+from v2g_console.engine.holds import restore
 from v2g_console.engine.owed import Owed
-from v2g_console.journal.recovery import Recovered, Standing
+from v2g_console.engine.resume import request_of, restored, take_over
+from v2g_console.journal.port import DispatchRecord, ReleaseOutcome, ReleasesRecord
+from v2g_console.journal.recovery import Recovered, Standing, UnfinishedDispatch
 
 log = logging.getLogger(__name__)
 
 SEQ_MARGIN = 1000
-"""Repeated releases are not journalled one by one: numbers start well above the last one known."""
+"""Every round is journalled, but for releases that went out while the journal failed: numbers start above those too."""
 _ORIGIN = Origin(user="engine", way="recovery")
+_ENDING = frozenset({DispatchState.RELEASING.value})
 
 
-def recover(core: Core, owed: Owed, found: Recovered) -> None:
-    """Take over what an earlier run left behind. Releases go out as soon as the vehicles are heard."""
+@dataclass(slots=True)
+class Recovery:
+    """What was found and what becomes of it: `resumed` dispatches go on, `scheduled` ones wait for their start, `released` are over."""
+
+    resumed: list[Running] = field(default_factory=list)
+    scheduled: list[Running] = field(default_factory=list)
+    released: list[Running] = field(default_factory=list)
+    earlier: list[Running] = field(default_factory=list)  # ended before, but releases of theirs are owed
+    dropped: int = 0  # dispatches that had sent nothing
+    owed: int = 0  # vehicles whose release is owed
+    clean: bool = True
+
+    @property
+    def text(self) -> str:
+        """What the operator should know; "" if nothing was found."""
+        parts = [
+            (len(self.resumed), "dispatch resumed", "dispatches resumed"),
+            (len(self.released), "dispatch cut off", "dispatches cut off"),
+            (self.owed, "vehicle being released", "vehicles being released"),
+            (len(self.scheduled), "scheduled dispatch kept", "scheduled dispatches kept"),
+            (self.dropped, "dispatch that had sent nothing dropped", "dispatches that had sent nothing dropped"),
+        ]
+        found = ", ".join(counted(count, one, many) for count, one, many in parts if count)
+        return f"found at the restart: {found}" if found else ""
+
+    def settled(self) -> bool:
+        """True when nothing of it is open any more: releases confirmed, resumed dispatches sent."""
+        waiting = any(one.state is DispatchState.SENDING for one in self.resumed)
+        return not waiting and not any(one.release_counts[ReleaseState.OWED] for one in (*self.released, *self.earlier))
+
+
+def recover(core: Core, owed: Owed, found: Recovered) -> Recovery:
+    """Take over what an earlier run left behind. Releases go out as soon as the vehicles are heard; resumed ones are yet to be started."""
     core.start_seq_above(found.last_seq + SEQ_MARGIN if found.last_seq else 0)
+    recovery = Recovery(clean=found.clean)
+    restore(core, found.holds)
     for left in found.owed:
-        _owe(core, owed, _ghost(left.dispatch_id, left.signal, 0.0), left.standing)
+        ghost = _ghost(left.dispatch_id, left.signal, 0.0)
+        recovery.owed += _owe(core, owed, ghost, left.standing, _all(left.standing))
+        recovery.earlier.append(ghost)
     for broken in found.unfinished:
-        target_kw = broken.about.target_kw if broken.about is not None else 0.0
-        ghost = _ghost(broken.dispatch_id, broken.signal, target_kw)
-        count = _owe(core, owed, ghost, broken.standing)
-        log.warning("dispatch %s was cut off by a restart: %d vehicles are owed their release", ghost.short_id, count)
-        _tell(core, ghost, count)
+        about, inside = broken.about, broken.state not in _ENDING and broken.ends_ms > core.utc_ms()
+        fields = request_of(about) if about is not None and inside and _goes_on(core, about) else None
+        if about is not None and fields is not None:
+            _resume(core, owed, recovery, restored(core, about, fields), about, broken.standing)
+        else:
+            _release(core, owed, recovery, broken)
+    for record in found.waiting:
+        _wait_again(core, recovery, record)
+    _tell(core, recovery, len(found.unfinished))
+    return recovery
+
+
+def _goes_on(core: Core, about: DispatchRecord) -> bool:
+    """True if dispatches are resumed, this engine may send, and nobody had ended this one."""
+    wanted = core.settings.dispatch.on_recovery == "resume" and not core.read_only and not core.stop.stopped
+    return wanted and not about.ending
+
+
+def _resume(core: Core, owed: Owed, recovery: Recovery, running: Running, about: DispatchRecord, standing: Standing) -> None:
+    over, leaving = _lease_over(core, standing), standing.release_seq > 0
+    take_over(core, running, about, standing, np.flatnonzero(~over & ~leaving))
+    recovery.owed += _owe(core, owed, running, standing, np.flatnonzero(leaving | over))  # who was leaving it when the engine died
+    recovery.resumed.append(running)
+    log.warning("dispatch %s was cut off by a restart and goes on: %d vehicles", running.short_id, len(running))
+
+
+def _release(core: Core, owed: Owed, recovery: Recovery, broken: UnfinishedDispatch) -> None:
+    target_kw = broken.about.target_kw if broken.about is not None else 0.0
+    ghost = _ghost(broken.dispatch_id, broken.signal, target_kw)
+    count = _owe(core, owed, ghost, broken.standing, _all(broken.standing))
+    recovery.owed += count
+    recovery.released.append(ghost)
+    log.warning("dispatch %s was cut off by a restart: %d vehicles are owed their release", ghost.short_id, count)
+    _tell_failed(core, ghost, count, "cut off by a restart of the engine: its vehicles are being released")
+
+
+def _wait_again(core: Core, recovery: Recovery, record: DispatchRecord) -> None:
+    """A dispatch that had sent nothing: one whose start is still to come is kept if dispatches are resumed, any other is over."""
+    fields = request_of(record)
+    start_s = parse_rfc3339(fields.start_at) if fields is not None and fields.start_at is not None else 0.0
+    if fields is not None and start_s > core.clock.utc() and _goes_on(core, record):
+        recovery.scheduled.append(restored(core, record, fields))
+        return
+    recovery.dropped += 1
+    if record.ending:
+        reason = f"cut off by a restart of the engine while it ended ({record.ending}): nothing had been sent"
+    elif fields is None or fields.start_at is None:
+        reason = "cut off by a restart of the engine: nothing had been sent"
+    elif start_s <= core.clock.utc():
+        reason = "its start passed while the engine was down: nothing was sent"
+    else:
+        reason = "cut off by a restart of the engine before its start: ask for it again (dispatch.on_recovery: release)"
+    _tell_failed(core, _ghost(record.dispatch_id, record.signal, record.target_kw), 0, reason)
 
 
 def _ghost(dispatch_id: str, signal: str, target_kw: float) -> Running:
@@ -43,30 +134,67 @@ def _ghost(dispatch_id: str, signal: str, target_kw: float) -> Running:
     return ghost
 
 
-def _owe(core: Core, owed: Owed, ghost: Running, standing: Standing) -> int:
-    """Owe the release of every vehicle whose setpoint may still be in force; returns how many."""
-    now_ms, fleet = core.utc_ms(), core.fleet
-    ended = (standing.protocol >= 2) & (standing.valid_until_ms > 0) & (standing.valid_until_ms < now_ms)
-    count = 0
-    for number in np.flatnonzero(~ended).tolist():
-        row = fleet.row(standing.vehicle_ids[number])
-        if row < 0:
-            continue
-        fleet.protocol[row] = max(1, standing.protocol[number])
-        fleet.baseline_kw[row], fleet.baseline_kind[row] = standing.baseline_kw[number], Baseline.FROZEN
-        fleet.intend(np.array([row]), standing.setpoint_kw[number : number + 1], core.clock.monotonic())
-        (position,) = ghost.add(
-            np.array([row], np.intp), standing.setpoint_kw[number : number + 1], standing.baseline_kw[number : number + 1], np.zeros(1)
-        ).tolist()
-        ghost.valid_until_ms[position] = standing.valid_until_ms[number]
-        ghost.release_sent_at[position] = np.inf  # a release of this run: only what is measured after it proves anything
-        ghost.set_release(position, ReleaseState.OWED)
-        owed.add(ghost, position, first_seq=core.next_seq())
-        count += 1
-    return count
+def _all(standing: Standing) -> Rows:
+    return np.arange(len(standing.vehicle_ids))
 
 
-def _tell(core: Core, ghost: Running, count: int) -> None:
+def _lease_over(core: Core, standing: Standing) -> NDArray[np.bool_]:
+    """Rows of `standing` whose v2 vehicle has gone back to its own plan by itself."""
+    over: NDArray[np.bool_] = (standing.protocol >= 2) & (standing.valid_until_ms > 0) & (standing.valid_until_ms < core.utc_ms())
+    return over
+
+
+def _note_over(core: Core, dispatch_id: str, standing: Standing, over: NDArray[np.bool_]) -> None:
+    """Leases that ended meanwhile need no release: the journal need not find them again."""
+    ids = tuple(standing.vehicle_ids[number] for number in np.flatnonzero(over).tolist())
+    if ids:
+        core.note(ReleasesRecord(core.utc_ms(), dispatch_id, ids, np.full(len(ids), ReleaseOutcome.CONFIRMED, np.uint8)))
+
+
+def _owe(core: Core, owed: Owed, running: Running, standing: Standing, chosen: Rows) -> int:
+    """Owe the release of every vehicle at `chosen` whose setpoint may still be in force; returns how many."""
+    fleet = core.fleet
+    over = _lease_over(core, standing)
+    ended = np.zeros(len(over), np.bool_)
+    ended[chosen] = over[chosen]
+    _note_over(core, running.dispatch_id, standing, ended)
+    chosen = chosen[~over[chosen]]
+    rows = np.array([fleet.row(standing.vehicle_ids[number]) for number in chosen.tolist()], np.intp)
+    chosen, rows = chosen[rows >= 0], rows[rows >= 0]
+    setpoint_kw, baseline_kw = standing.setpoint_kw[chosen], standing.baseline_kw[chosen]
+    fleet.protocol[rows] = np.maximum(1, standing.protocol[chosen])
+    fleet.baseline_kw[rows], fleet.baseline_kind[rows] = baseline_kw, Baseline.FROZEN
+    fleet.intend(rows, setpoint_kw, core.clock.monotonic())
+    positions = running.add(rows, setpoint_kw, baseline_kw, np.zeros(len(rows)))
+    running.follow_earlier(positions, standing.seq[chosen], standing.valid_until_ms[chosen])
+    running.left[positions] = True
+    running.release_sent_at[positions] = np.inf  # a release of this run: only what is measured after it proves anything
+    first_seq = core.next_seq()
+    for position in positions.tolist():
+        running.set_release(position, ReleaseState.OWED)
+        owed.add(running, position, first_seq=first_seq)
+    return len(positions)
+
+
+def _tell(core: Core, recovery: Recovery, unfinished: int) -> None:
+    if not recovery.text:
+        return
+    core.emit(
+        EngineRecovered(
+            ts=core.ts(),
+            clean=recovery.clean,
+            unfinished=unfinished,
+            resumed=tuple(one.dispatch_id for one in recovery.resumed),
+            released=tuple(one.dispatch_id for one in recovery.released),
+            scheduled=tuple(one.dispatch_id for one in recovery.scheduled),
+            dropped=recovery.dropped,
+            owed=recovery.owed,
+            text=recovery.text,
+        )
+    )
+
+
+def _tell_failed(core: Core, ghost: Running, count: int, reason: str) -> None:
     core.emit(
         DispatchFailed(
             ts=core.ts(),
@@ -86,7 +214,7 @@ def _tell(core: Core, ghost: Running, count: int) -> None:
             rejected=0,
             silent=count,
             pending=0,
-            reason="cut off by a restart of the engine: its vehicles are being released",
+            reason=reason,
             owed=count,
         )
     )

@@ -8,19 +8,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from v2g_console.contract.events import Strategy
 from v2g_console.domain.capability import release_setpoint_kw
+from v2g_console.domain.states import DispatchState
 from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
 from v2g_console.engine.dispatch import ReleaseState, Rows, Running
+from v2g_console.engine.fuses import released_within_phases
 from v2g_console.engine.mirror import mirror
 from v2g_console.engine.owed import Owed, measured_as_released
-from v2g_console.journal.port import RoundRecord
+from v2g_console.engine.rebound import PATIENCE_S, fitting
+from v2g_console.engine.release_record import journal_release, release_record
 from v2g_console.transport.port import Outgoing
 
 log = logging.getLogger(__name__)
 
 _RAMP_STEP_S = 0.25
-_JOURNAL_PATIENCE_S = 2.0
+_UNHURRIED = (DispatchState.COMPLETED, DispatchState.CANCELLED)
 _RELEASING = FLEET_STATE["releasing"]
 _NONE, _SENT = int(ReleaseState.NONE), int(ReleaseState.SENT)  # plain numbers, as in `acks`
 
@@ -31,19 +35,54 @@ async def release_all(core: Core, running: Running, owed: Owed, *, ramp_s: float
     if not positions:
         return
     _decide(core, running, positions)
-    await _journal(core, running, positions)
+    await journal_release(core, running, positions, running.release_seq)
     randomness.shuffle(positions)
-    step = math.ceil(len(positions) / max(1, math.ceil(ramp_s / _RAMP_STEP_S)))
-    while positions:
-        size = len(positions) if core.stop.stopped or core.closing else step
-        now, positions = positions[:size], positions[size:]
-        await _publish(core, running, now)
-        if positions:
-            await asyncio.sleep(_RAMP_STEP_S)
+    await _spread(core, running, positions, ramp_s)
     await _confirmed(core, running)
     mirror(core, running)
+    await _once_more(core, running)
     for position in np.flatnonzero(running.release_state == ReleaseState.SENT):
         _last_look(core, running, owed, int(position))
+
+
+async def _spread(core: Core, running: Running, positions: list[int], ramp_s: float) -> None:
+    """Publish releases in the order of `positions`, spread over `ramp_s`, and within the limits of the grid while that is possible.
+
+    STOP, the engine's end and an INHIBIT tag let nobody wait.
+    """
+    step = math.ceil(len(positions) / max(1, math.ceil(ramp_s / _RAMP_STEP_S)))
+    patient_until = core.clock.monotonic() + max(ramp_s, PATIENCE_S)
+    while positions:
+        if core.stop.stopped or core.closing or running.outcome not in _UNHURRIED:
+            now = positions
+        elif core.clock.monotonic() < patient_until:
+            inhibited = core.tags.inhibited(core.fleet)[running.rows[positions]].tolist()
+            at_once = [position for position, waits_not in zip(positions, inhibited, strict=True) if waits_not]
+            others = [position for position, waits_not in zip(positions, inhibited, strict=True) if not waits_not]
+            now = [*at_once, *fitting(core, running, others)[:step]]
+        else:
+            now = positions
+            _tell_no_room(core, running, now)
+        sent = set(now)
+        positions = [position for position in positions if position not in sent]
+        await _publish(core, running, [*now, *_to_repeat(core, running)])
+        if positions:
+            await asyncio.sleep(_RAMP_STEP_S)
+
+
+def _tell_no_room(core: Core, running: Running, positions: list[int]) -> None:
+    text = f"{len(positions)} vehicles released although the limits of their sites leave no room for all to charge at once"
+    log.warning("%s: %s", running.short_id, text)
+    core.emit(Strategy(ts=core.ts(), dispatch_id=running.dispatch_id, kind="rebound", text=text))
+
+
+def _to_repeat(core: Core, running: Running) -> list[int]:
+    """Positions of releases that are due to be sent again."""
+    if not core.link_up():
+        return []
+    waiting = np.flatnonzero(running.release_state == ReleaseState.SENT)
+    again = (running.retry_at[waiting] <= core.clock.monotonic()) & (running.release_attempt[waiting] <= core.settings.dispatch.retries)
+    return [int(position) for position in waiting[again]]
 
 
 def _to_release(core: Core, running: Running) -> list[int]:
@@ -58,16 +97,14 @@ def _to_release(core: Core, running: Running) -> list[int]:
 def free_unsent(core: Core, running: Running) -> None:
     """Free the vehicles that never got a command, and forget what was intended for them."""
     rows = running.rows[running.held(core.fleet.owner) & ~running.out]
-    core.fleet.owner[rows] = -1
-    core.fleet.setpoint_kw[rows] = np.nan
-    core.fleet.revision += 1
+    core.fleet.forget_intention(rows)
 
 
 def _decide(core: Core, running: Running, positions: list[int]) -> None:
     """Set the power each vehicle is released to, and end its command."""
     columns = core.vehicles()
     rows = running.rows[positions]
-    running.release_kw[positions] = release_setpoint_kw(columns.take(rows), core.rules)
+    running.release_kw[positions] = released_within_phases(core, rows, release_setpoint_kw(columns.take(rows), core.rules))
     running.release_seq = core.next_seq()
     core.fleet.state[rows] = _RELEASING
 
@@ -79,8 +116,9 @@ async def let_go(core: Core, running: Running, owed: Owed, positions: Rows) -> N
     """
     seq, chosen = core.next_seq(), positions.tolist()
     columns = core.vehicles()
-    running.release_kw[positions] = release_setpoint_kw(columns.take(running.rows[positions]), core.rules)
-    await core.commit_round(_record(core, running, chosen, seq))
+    rows = running.rows[positions]
+    running.release_kw[positions] = released_within_phases(core, rows, release_setpoint_kw(columns.take(rows), core.rules))
+    await core.commit_round(release_record(core, running, chosen, seq))
     writer, cells = CommandWriter(core, running), running.cells
 
     def messages() -> Iterator[Outgoing]:
@@ -95,30 +133,6 @@ async def let_go(core: Core, running: Running, owed: Owed, positions: Rows) -> N
             yield writer.release(position, seq=seq, sent_ms=cells.release_sent_ms[position])
 
     await core.link.publish_many(messages(), lambda _, __: None)
-
-
-async def _journal(core: Core, running: Running, positions: list[int]) -> None:
-    """Journal the release; it goes out even when the journal can't take it, or is stuck."""
-    try:
-        async with asyncio.timeout(_JOURNAL_PATIENCE_S):
-            await core.commit_round(_record(core, running, positions, running.release_seq))
-    except Exception:
-        log.exception("release of %s goes out unjournalled", running.dispatch_id)
-
-
-def _record(core: Core, running: Running, positions: list[int], seq: int) -> RoundRecord:
-    return RoundRecord(
-        utc_ms=core.utc_ms(),
-        dispatch_id=running.dispatch_id,
-        seq=seq,
-        kind="release",
-        vehicle_ids=tuple(core.fleet.ids[running.row_list[position]] for position in positions),
-        setpoint_kw=running.release_kw[positions].copy(),
-        baseline_kw=running.baseline_kw[positions].copy(),
-        valid_until_ms=0,
-        position=np.array(positions, np.int64),
-        protocol=core.fleet.protocol[running.rows[positions]],
-    )
 
 
 async def _publish(core: Core, running: Running, positions: list[int]) -> None:
@@ -144,16 +158,29 @@ async def _publish(core: Core, running: Running, positions: list[int]) -> None:
 async def _confirmed(core: Core, running: Running) -> None:
     """Wait for confirmations, repeating to the silent, until none is missing or the ack timeout of the last one is over."""
     dispatch = core.settings.dispatch
-    while running.release_counts[ReleaseState.SENT]:
+    while running.release_counts[ReleaseState.SENT] and core.clock.monotonic() < core.leave_by:
         now = core.clock.monotonic()
         waiting = np.flatnonzero(running.release_state == ReleaseState.SENT)
         if (now > running.release_sent_at[waiting] + dispatch.ack_timeout_seconds).all():
             return
-        due = waiting[(running.retry_at[waiting] <= now) & (running.release_attempt[waiting] <= dispatch.retries)]
-        if len(due) and core.link_up():
-            await _publish(core, running, [int(position) for position in due])
+        due = _to_repeat(core, running)
+        if due:
+            await _publish(core, running, due)
         running.changed.clear()
         await running.changed.wait()
+
+
+async def _once_more(core: Core, running: Running) -> None:
+    """Repeat the release to v1 vehicles that answered a setpoint while it was on its way: they may have got that setpoint after it."""
+    writer, cells = CommandWriter(core, running), running.cells
+
+    def messages() -> Iterator[Outgoing]:
+        for position in running.doubted:
+            free = core.fleet.owner[running.row_list[position]] < 0
+            if free and cells.release_state[position] == ReleaseState.CONFIRMED:
+                yield writer.release(position, seq=running.release_seq, sent_ms=cells.release_sent_ms[position])
+
+    await core.link.publish_many(messages(), lambda _, __: None)
 
 
 def _last_look(core: Core, running: Running, owed: Owed, position: int) -> None:

@@ -45,6 +45,7 @@ def report_planned(core: Core, running: Running) -> None:
             duration_s=running.duration_s,
             left_out=running.left_out,
             without_lease_kw=round(running.without_lease_kw, 3),
+            holds_s=None if running.holds_s is None else round(running.holds_s),
         )
     )
 
@@ -77,4 +78,5 @@ def _fields(core: Core, running: Running) -> dict[str, Any]:
         "latency_p95_ms": None if p95 is None else round(p95, 1),
         "released": running.release_counts[ReleaseState.CONFIRMED],
         "owed": running.release_counts[ReleaseState.OWED],
+        "rebound_kw": round(running.rebound_kw, 3),
     }

@@ -25,18 +25,26 @@ _REPEATED: Final = _ANSWERED | {_PUBLISHED}
 _HELD: Final = int(ReleaseState.NONE)
 
 
-async def send_round(core: Core, running: Running, positions: Rows, kind: str) -> None:
-    """Give the rows at `positions` a new command each (setpoints already in the columns), journal the round, publish it.
+async def send_round(core: Core, running: Running, positions: Rows, kind: str, *, reason: NDArray[np.uint8] | None = None) -> None:
+    """Give the rows at `positions` (k) a new command each (setpoints already in the columns), journal the round, publish it.
 
-    Returns when each has its outcome, or the dispatch ended meanwhile. Raises JournalError before anything is published.
+    `reason` (k) says why a setpoint is not what was wanted. Returns when each has its outcome, or the dispatch ended meanwhile.
+    Raises JournalError before anything is published: then who has a command keeps it, and who was new is let go.
     """
-    seq = core.next_seq()
+    seq, before = core.next_seq(), running.commands_of(positions)
     running.new_commands(positions, seq)
+    if reason is not None:
+        running.reason[positions] = reason
+    record = round_record(core, running, positions, seq, kind)
     try:
-        await core.commit_round(round_record(core, running, positions, seq, kind))
+        await core.commit_round(record)
     except JournalError:
+        if kind != "send":
+            _as_before(core, running, positions, seq, before)
         _drop_unsent(running, positions, seq, Reason.PUBLISH_FAILED)
         raise
+    if record.begun is not None:
+        running.recorded_kw = record.begun.target_kw
     await _publish_first(core, running, positions, seq)
 
 
@@ -54,12 +62,12 @@ def round_record(core: Core, running: Running, positions: Rows, seq: int, kind: 
         valid_until_ms=CommandWriter(core, running).lease_end_ms(now_ms),
         position=positions.astype(np.int64),
         protocol=core.fleet.protocol[running.rows[positions]],
-        begun=dispatch_record(running, now_ms) if kind == "send" else None,
+        begun=dispatch_record(running, now_ms) if kind == "send" or running.recorded_kw != running.target_kw else None,
     )
 
 
 def dispatch_record(running: Running, now_ms: int) -> DispatchRecord:
-    """What a restart must know of a dispatch."""
+    """What a restart must know of a dispatch; `started_ms` and `ends_ms` are 0 for one that has not begun."""
     return DispatchRecord(
         utc_ms=now_ms,
         dispatch_id=running.dispatch_id,
@@ -71,6 +79,8 @@ def dispatch_record(running: Running, now_ms: int) -> DispatchRecord:
         started_ms=running.started_ms or 0,
         ends_ms=running.ends_ms or 0,
         request_json=msgspec.json.encode(running.request).decode(),
+        approved_by=running.approved_by,
+        ending=running.outcome.value if running.outcome is not None else "",
     )
 
 
@@ -91,6 +101,7 @@ async def _publish_first(core: Core, running: Running, positions: Rows, seq: int
                 continue  # a newer round took the row over, or the vehicle was let go or handed over meanwhile
             now, sent_ms = clock.monotonic(), core.utc_ms()
             cells.sent_at[position] = now
+            cells.sent_kw[position] = cells.setpoint_kw[position]
             cells.sent_ms[position] = sent_ms
             cells.retry_at[position] = now + retry_step_s
             cells.attempt[position] = 1
@@ -106,6 +117,25 @@ async def _publish_first(core: Core, running: Running, positions: Rows, seq: int
 
     await core.link.publish_many(messages(), outcome)
     _drop_unsent(running, positions, seq, Reason.STOPPED if core.stop.stopped else Reason.PUBLISH_FAILED)
+
+
+def _as_before(core: Core, running: Running, positions: Rows, seq: int, before: dict[str, NDArray[np.generic]]) -> None:
+    """Nothing of a round went out: its vehicles are where they were, to be decided again."""
+    untouched = (running.seq[positions] == seq) & (running.command_state[positions] == _PLANNED)
+    known = untouched & np.isfinite(running.sent_kw[positions])
+    running.take_back(positions, known, before)
+    core.fleet.setpoint_kw[running.rows[positions[known]]] = running.sent_kw[positions[known]]
+    let_go_unsent(core, running, positions[untouched & ~running.out[positions]])
+
+
+def let_go_unsent(core: Core, running: Running, positions: Rows) -> None:
+    """Vehicles that never got a command leave the dispatch: they are free, and may be taken anew."""
+    mine = positions[running.held(core.fleet.owner)[positions]]
+    rows = running.rows[mine]
+    core.fleet.forget_intention(rows)
+    running.left[mine] = True
+    for position in mine.tolist():
+        running.set_release(position, ReleaseState.NOT_NEEDED)
 
 
 def _drop_unsent(running: Running, positions: Rows, seq: int, reason: Reason) -> None:
@@ -131,6 +161,15 @@ def _first_outcome(core: Core, running: Running, position: int, seq: int, result
     if result is not PublishOutcome.FAILED and not held:  # FAILED may have gone out all the same
         cells.out[position] = False
     running.fresh.sent.append(position)
+
+
+def outdated(core: Core, running: Running) -> list[int]:
+    """Positions whose vehicle acknowledged something older than its newest command, since the last call."""
+    found, rows = running.outdated, running.fresh.outdated_rows
+    running.outdated, running.fresh.outdated_rows = set(), set()
+    if rows:
+        found.update(np.flatnonzero(running.held(core.fleet.owner) & np.isin(running.rows, list(rows))).tolist())
+    return list(found)
 
 
 async def resend(core: Core, running: Running, positions: list[int]) -> None:

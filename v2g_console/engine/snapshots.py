@@ -1,8 +1,9 @@
 """Snapshots: immutable, numbered pictures, made when a reader asks, at most four a second; unchanged columns are shared."""
 
-import getpass
+import asyncio
 import itertools
 import resource
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -10,10 +11,14 @@ from numpy.typing import NDArray
 
 from v2g_console.allocation import ALLOCATORS
 from v2g_console.contract.snapshot import DispatchView, EngineInfo, FleetColumns, Snapshot
+from v2g_console.domain.roles import Role
+from v2g_console.engine.access import Access, denied_to
 from v2g_console.engine.alarms import Alarms
+from v2g_console.engine.approvals import Approvals
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import Running
 from v2g_console.engine.headroom import Headroom
+from v2g_console.engine.stop import Stopping
 from v2g_console.engine.views import dispatch_view, fleet_states
 from v2g_console.version import program_version
 
@@ -21,15 +26,20 @@ Column = TypeVar("Column", bound=np.generic)
 SHORTEST_PAUSE_S = 0.25
 PAST_SHOWN = 30
 TRACES_SHOWN = 5
+SILENT_SHOWN = 50
+_STATM = Path("/proc/self/statm")  # Linux
 
 
 class Snapshots:
     """Makes snapshots on the engine's loop."""
 
-    def __init__(self, core: Core, alarms: Alarms, headroom: Headroom, *, demo: bool) -> None:
+    def __init__(
+        self, core: Core, alarms: Alarms, headroom: Headroom, access: Access, approvals: Approvals, stopping: Stopping, *, demo: bool
+    ) -> None:
         self._core, self._alarms, self._headroom = core, alarms, headroom
+        self._access, self._approvals, self._stopping = access, approvals, stopping
         self._demo = demo
-        self._version, self._user = program_version(), getpass.getuser()
+        self._version = program_version()
         self._started_ms = core.utc_ms()
         self._last: Snapshot | None = None
         self._made_at = -np.inf
@@ -55,19 +65,24 @@ class Snapshots:
                 fleet=self._fleet(),
                 dispatches=self._dispatches(),
                 alarms=self._alarms.views(),
+                alarm_rates=self._alarms.rates(),
+                approvals=self._approvals.views(),
+                tags=self._core.tags.views(),
+                stop=self._stopping.view(SILENT_SHOWN) if self._core.stop.stopped else None,
             )
         return self._last
 
     def engine_info(self) -> EngineInfo:
         """Who runs, where, in which mode."""
-        core = self._core
+        core, owner = self._core, self._access.owner
+        role, access = self._access.last_known(owner), self._core.settings.access
         return EngineInfo(
             version=self._version,
             name=core.settings.console.name,
             ready=self.ready,
             started_ms=self._started_ms,
-            user=self._user,
-            role="viewer" if core.read_only else "supervisor",
+            user=owner,
+            role=Role.VIEWER.value if core.read_only else role.value,
             read_only=core.read_only,
             demo=self._demo,
             stopped=core.stop.stopped,
@@ -75,10 +90,15 @@ class Snapshots:
             stopped_at_ms=core.stop.at_ms,
             loop_lag_ms=self.loop_lag_ms,
             events_dropped=core.stream.dropped,
-            memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            memory_mib=resident_mib(),
+            tasks=len(asyncio.all_tasks()),
             ack_timeout_s=core.settings.dispatch.ack_timeout_seconds,
             confirm_above_kw=core.settings.dispatch.confirm_above_kw,
             allocators=ALLOCATORS,
+            denied=denied_to(role),
+            four_eyes_above_kw=access.four_eyes_above_kw,
+            lock_after_s=access.lock_after_s,
+            longest_shelf_s=core.settings.alarms.longest_shelf_s,
         )
 
     def _dispatches(self) -> tuple[DispatchView, ...]:
@@ -129,6 +149,8 @@ class Snapshots:
             available=self._kept("available", fleet.available[:n]),
             seen_ms=self._kept("seen_ms", fleet.seen_ms[:n]),
             on_hold=self._kept("on_hold", _padded(headroom.on_hold, n)),
+            tag=self._kept("tag", self._core.tags.marks(fleet)),
+            reserve_soc=self._kept("reserve_soc", fleet.reserve_soc[:n].astype(np.float32)),
         )
 
     def _owners(self) -> tuple[str, ...]:
@@ -145,6 +167,14 @@ class Snapshots:
         copy.flags.writeable = False
         self._arrays[name] = copy
         return copy
+
+
+def resident_mib() -> float:
+    """Resident memory of this process; where the system does not tell, the most it ever was."""
+    if _STATM.exists():
+        pages = _STATM.read_text("ascii").split()[1]
+        return int(pages) * resource.getpagesize() / (1 << 20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _padded(values: NDArray[Column], n: int) -> NDArray[Column]:

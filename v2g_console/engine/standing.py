@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from v2g_console.allocation.fairness import FairnessReport, Wear, fairness_report
 from v2g_console.config.settings import TrustSettings
 from v2g_console.domain import trust
+from v2g_console.engine.fleet import Fleet
 
 Rows = NDArray[np.intp]
 
@@ -68,6 +69,17 @@ class Standing:
         """0..1 for the first `n` vehicles."""
         self.grow(n)
         return self.wear.participation[:n].copy()
+
+    def use(self, fleet: Fleet, span_s: float) -> None:
+        """`span_s` seconds of use for every vehicle that is dispatched: what it does where it is measured, and what was asked of it."""
+        n = len(fleet)
+        self.grow(n)
+        owned = fleet.owner[:n] >= 0
+        rows = np.flatnonzero(owned & np.isfinite(fleet.power_kw[:n]))
+        self.wear.run(rows, fleet.power_kw[rows], span_s)
+        asked = np.flatnonzero(owned & np.isfinite(fleet.setpoint_kw[:n]))
+        usable_kwh = fleet.battery_kwh[asked] * (1 - fleet.degradation[asked])
+        self.wear.ask(asked, fleet.setpoint_kw[asked] - fleet.baseline_kw[asked], usable_kwh, span_s)
 
     def fade(self, now: float) -> None:
         """Let time pass for participation; to be called about once a minute."""

@@ -43,6 +43,8 @@ def totals(core: Core, running: Running) -> Totals:
         released = (running.release_state == ReleaseState.CONFIRMED) | (running.release_state == ReleaseState.NOT_NEEDED)
         unsure = np.isin(running.command_state, _UNANSWERED) & running.out & ~settled & ~released
         uncertain_kw = float(np.sum((running.setpoint_kw - running.baseline_kw)[unsure]))
+        keeps = (running.command_state == CommandState.REJECTED) & np.isfinite(running.applied_kw) & running.out & ~settled & ~released
+        uncertain_kw += float(np.sum((running.applied_kw - running.baseline_kw)[keeps]))
     direction = 1.0 if running.target_kw >= 0 else -1.0
     missing_kw = direction * (running.target_kw - acknowledged_kw)
     return Totals(allocated_kw, acknowledged_kw, delivered_kw, coverage, uncertain_kw, missing_kw)

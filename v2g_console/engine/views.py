@@ -6,17 +6,22 @@ from numpy.typing import NDArray
 from v2g_console.contract.replies import CommandRow, DispatchDetailView, FleetPage, FleetRow, VehicleView
 from v2g_console.contract.requests import Fleet as FleetRequest
 from v2g_console.contract.snapshot import FLEET_STATE_NAMES, DispatchView, FleetSummary
+from v2g_console.contract.tags import TagKind
 from v2g_console.domain.capability import capability
 from v2g_console.domain.reasons import EXPLANATION, Reason
-from v2g_console.domain.states import CommandState
+from v2g_console.domain.states import CommandState, DispatchState
 from v2g_console.domain.vehicle import Baseline, Quality
+from v2g_console.engine.clock import parse_rfc3339
 from v2g_console.engine.core import FLEET_STATE, Core
 from v2g_console.engine.dispatch import HOLDING, ReleaseState, Running
 from v2g_console.engine.headroom import SUSTAINED_S
 from v2g_console.engine.totals import ack_progress, release_progress, totals
 
+LEAST_TRACKED_S = 60.0
+"""A tracking score of a shorter run says more about how it began than about how it was followed."""
 _CHARGING_KW = -0.1
 _INJECTING_KW = 0.1
+_TAG_WORDS = ("", TagKind.CAUTION.value, TagKind.INHIBIT.value)
 _WORST_FIRST = {
     CommandState.REJECTED: 0,
     CommandState.TIMED_OUT: 1,
@@ -48,7 +53,8 @@ def fleet_states(core: Core) -> NDArray[np.uint8]:
 def dispatch_view(core: Core, running: Running, *, with_trace: bool = True) -> DispatchView:
     """One dispatch as the operator sees it."""
     now, sums = core.clock.monotonic(), totals(core, running)
-    score = running.tracking.score() if running.course is not None else None
+    tracked = running.course is not None and running.tracking.span_s >= LEAST_TRACKED_S
+    score = running.tracking.score() if tracked else None
     holds = running.state in HOLDING
     return DispatchView(
         dispatch_id=running.dispatch_id,
@@ -69,18 +75,22 @@ def dispatch_view(core: Core, running: Running, *, with_trace: bool = True) -> D
         release=release_progress(core, running),
         duration_s=running.duration_s,
         created_ms=running.created_ms,
+        due_ms=_due_ms(running),
         started_ms=running.started_ms,
         ends_ms=running.ends_ms,
         ended_ms=running.ended_ms,
         remaining_s=max(0.0, running.ends_at - now) if holds and running.ends_at is not None else None,
         allocator=running.allocator,
         by=running.origin.user,
+        approved_by=running.approved_by,
         origin=running.origin.way,
         test=running.request.test,
         external_ref=running.request.external_ref,
         left_out=running.left_out,
         limits=running.limits,
         without_lease_kw=running.without_lease_kw,
+        holds_s=running.holds_s if holds else None,
+        rebound_kw=running.rebound_kw,
         trace=tuple(running.trace) if with_trace else (),
         moved=tuple(running.moved),
         tracking=score.score if score else None,
@@ -88,6 +98,13 @@ def dispatch_view(core: Core, running: Running, *, with_trace: bool = True) -> D
         tracking_delay=score.delay if score else None,
         tracking_precision=score.precision if score else None,
     )
+
+
+def _due_ms(running: Running) -> int | None:
+    """When it is to begin, while it waits for that."""
+    if running.state is not DispatchState.ARMED or not running.request.start_at:
+        return None
+    return round(parse_rfc3339(running.request.start_at) * 1000)
 
 
 def dispatch_detail(core: Core, running: Running, limit: int) -> DispatchDetailView:
@@ -114,9 +131,17 @@ def _command_row(core: Core, running: Running, position: int) -> CommandRow:
         latency_ms=_known((running.acked_at[position] - running.sent_at[position]) * 1000),
         score=float(running.score[position]),
         reason="" if reason is Reason.NONE else reason.name,
-        reason_text=running.reason_text.get(position, EXPLANATION[reason]),
+        reason_text=running.reason_text.get(position) or reason_text(core, row, reason),
         release="" if release is ReleaseState.NONE else release.name.lower(),
     )
+
+
+def reason_text(core: Core, row: int, reason: Reason) -> str:
+    """What a reason means for this vehicle; for a limit of the grid the node, or the phase of its site, that is full."""
+    place = int(core.fleet.place[row])
+    if core.grid is None or place < 0 or reason not in (Reason.SITE_LIMIT, Reason.NODE_LIMIT):
+        return EXPLANATION[reason]
+    return f"{core.grid.places[place]} is full"
 
 
 def _known(value: float) -> float | None:
@@ -136,7 +161,7 @@ def fleet_page(core: Core, request: FleetRequest, summary: FleetSummary) -> Flee
     now, rules = core.clock.monotonic(), core.rules
     columns = core.vehicles()
     can = capability(columns, SUSTAINED_S, rules)
-    standing = core.standing
+    standing, marks = core.standing, core.tags.marks(fleet)
     participation = standing.participation(n)
     shown = tuple(
         FleetRow(
@@ -155,6 +180,7 @@ def fleet_page(core: Core, request: FleetRequest, summary: FleetSummary) -> Flee
             participation=float(participation[row]),
             reversals=int(standing.wear.reversals[row]),
             throughput_kwh=float(standing.wear.throughput_kwh[row]),
+            tag=_TAG_WORDS[marks[row]],
         )
         for row in rows[: max(0, request.limit)]
     )
@@ -205,7 +231,7 @@ def vehicle_view(core: Core, row: int) -> VehicleView:
         owner=owner.short_id if owner else "",
         owed=bool(fleet.owed[row]),
         reason="" if reason is Reason.NONE else reason.name,
-        reason_text=EXPLANATION[reason],
+        reason_text=reason_text(core, row, reason),
         seen_ms=int(fleet.seen_ms[row]) or None,
         age_s=_age(now, float(fleet.measured_at[row])),
         clock_offset_s=_known(fleet.clock_offset_s[row]),
@@ -218,4 +244,6 @@ def vehicle_view(core: Core, row: int) -> VehicleView:
         participation=float(core.standing.participation(len(fleet))[row]),
         reversals=int(core.standing.wear.reversals[row]),
         throughput_kwh=float(core.standing.wear.throughput_kwh[row]),
+        tags=core.tags.of(fleet, row),
+        override_s=core.overrides.left_s(row, now),
     )

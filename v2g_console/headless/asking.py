@@ -10,7 +10,7 @@ import msgspec
 from v2g_console.contract.events import RequestAccepted, RequestRefused
 from v2g_console.contract.port import EnginePort
 from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply
-from v2g_console.contract.requests import Cancel, Dispatch, Fleet, Origin, Status, Stop
+from v2g_console.contract.requests import LOOKS_ONLY, Approve, Cancel, Dispatch, Origin, Stop
 from v2g_console.headless.parsing import BadLine, HeadlessRequest, parse_line
 from v2g_console.headless.printing import EventPrinter
 from v2g_console.headless.source import CommandSource, InputLine
@@ -88,7 +88,7 @@ class Asker:
         reply = await self._port.request(request, self._origin(str(line.number)))
         if isinstance(reply, Refused):
             self._tally.refused()
-        elif isinstance(request, Dispatch) and not request.dry_run:
+        elif (isinstance(request, Dispatch) and not request.dry_run) or isinstance(request, Approve):
             self._tally.began(reply.dispatch_id)
         elif isinstance(request, Cancel):
             self._tally.told_to_end(reply.dispatch_id or request.dispatch_id)
@@ -134,4 +134,4 @@ def utc_text() -> str:
 
 def _is_query(request: HeadlessRequest) -> bool:
     """The engine answers these to the asker alone and tells nobody else."""
-    return isinstance(request, Fleet | Status) or (isinstance(request, Dispatch) and request.dry_run)
+    return isinstance(request, LOOKS_ONLY) or (isinstance(request, Dispatch) and request.dry_run)

@@ -1,17 +1,17 @@
 """One line of JSON becomes a request, or a refusal that says what is wrong with it."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
-from v2g_console.contract.requests import HEADLESS_REQUESTS, Cancel, Dispatch, Fleet, ResetTrust, Resume, Retry, Status, Stop, Update
+from v2g_console.contract.requests import HEADLESS_REQUESTS
 from v2g_console.domain.text import visible
 from v2g_console.headless.source import LONGEST_LINE_BYTES, InputLine
 
-HeadlessRequest = Dispatch | Update | Cancel | Retry | Stop | Resume | Fleet | Status | ResetTrust
+HeadlessRequest = HEADLESS_REQUESTS
 
-KNOWN: Final = "dispatch, update, cancel, retry, stop, resume, fleet, status, reset_trust"
+KNOWN: Final = ", ".join(str(kind.__struct_config__.tag) for kind in get_args(HEADLESS_REQUESTS))
 _EXAMPLE: Final = '{"request":"dispatch","signal":"FCR","power_kw":500,"duration_s":30}'
 _LONGEST_TEXT: Final = 300
 _decode: Final = msgspec.json.Decoder(HEADLESS_REQUESTS).decode
@@ -38,7 +38,7 @@ def parse_line(line: InputLine) -> HeadlessRequest | BadLine:
         request: HeadlessRequest = _decode(line.text)
     except msgspec.ValidationError as error:
         return _not_valid(line.text, str(error))
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # msgspec's own and UnicodeDecodeError are ValueErrors
         return BadLine("", _short(f"not JSON: {error}"), f"one JSON object a line, such as {_EXAMPLE}")
     return request
 
@@ -46,7 +46,7 @@ def parse_line(line: InputLine) -> HeadlessRequest | BadLine:
 def _not_valid(text: bytes, message: str) -> BadLine:
     try:
         name = _short(msgspec.json.decode(text, type=_Named).request)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         name = ""
     if name in KNOWN.split(", "):
         return BadLine(name, _short(f"{name}: {message}"), f"such as {_EXAMPLE}" if name == "dispatch" else "")

@@ -9,6 +9,7 @@ from v2g_console.contract.events import (
     DispatchEvent,
     DispatchFailed,
     DispatchStopped,
+    EngineReady,
     Event,
     RunSummary,
 )
@@ -27,12 +28,15 @@ class Tally:
         self._told_to_end: set[str] = set()
         self._stopped_by_us = False
         self._newest: dict[str, DispatchEvent] = {}
+        self._ready: EngineReady | None = None
         self._requests = 0
         self._refused = 0
         self._codes: set[ExitCode] = {ExitCode.DONE}
 
     def see(self, event: Event) -> None:
         """Take note of an event of the stream."""
+        if isinstance(event, EngineReady):
+            self._ready = event
         if isinstance(event, DispatchEvent) and not self._has_ended(event.dispatch_id):
             self._newest[event.dispatch_id] = event
 
@@ -81,6 +85,8 @@ class Tally:
             refused=self._refused,
             owed=sum(event.owed for event in self._newest.values()),
             exit_code=int(self.exit_code()),
+            user=self._ready.user if self._ready else "",
+            role=self._ready.role if self._ready else "",
         )
 
     def _has_ended(self, dispatch_id: str) -> bool:

@@ -93,7 +93,7 @@ def decoded(content: Content) -> Readable:
     """The record that an entry holds. Raises UnreadableEntryError."""
     try:
         return _decoded(content)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise UnreadableEntryError(f"{content.kind[:40]}: {error}") from error
 
 

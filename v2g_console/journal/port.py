@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from v2g_console.contract.events import Event
+
+if TYPE_CHECKING:
+    from v2g_console.journal.told import Told
+    from v2g_console.journal.wanted import Wanted
 
 
 class JournalError(Exception):
@@ -16,9 +20,10 @@ class JournalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DispatchRecord:
-    """What a restart must know of a dispatch beyond its rounds; written together with its first one.
+    """What a restart must know of a dispatch beyond its rounds: written when it is accepted, begins, gets a new target, and is cancelled.
 
-    `request_json` is the request (`contract.requests.DispatchFields`) as JSON, `target_kw` regulation in kW, positive is up.
+    `request_json` is the request (`contract.requests.DispatchFields`) as JSON, `target_kw` regulation in kW, positive is up. `started_ms`
+    and `ends_ms` are 0 until it has begun; `ending` is the outcome that somebody asked for, empty while nobody did.
     """
 
     utc_ms: int
@@ -31,6 +36,8 @@ class DispatchRecord:
     started_ms: int
     ends_ms: int
     request_json: str
+    approved_by: str = ""
+    ending: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,8 @@ class RoundRecord:
     """One decided set of setpoints, written before its first publish.
 
     `setpoint_kw` absolute, `baseline_kw` frozen, both in kW, length as `vehicle_ids`. `position` are the rows in the dispatch's columns
-    (None: 0, 1, 2 ...), `protocol` the vehicles' wire protocol (None: unknown). `kind`: send, retry, update, renewal, release. Arrays must
+    (None: 0, 1, 2 ...), `protocol` the vehicles' wire protocol (None: unknown). `kind`: send, retry, update, reallocation,
+    correction, resume, renewal, release. Arrays must
     not be written to afterwards: they are read later, in another thread. `begun`: the dispatch itself, with its first round.
     """
 
@@ -92,7 +100,7 @@ class ReleasesRecord:
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One attempt to make the engine do something, allowed or refused."""
+    """One attempt to make the engine do something, allowed or refused. `asked`: the request as JSON, cut at 2000 characters."""
 
     utc_ms: int
     user: str
@@ -100,6 +108,7 @@ class RequestRecord:
     request: str
     outcome: str
     detail: str = field(default="")
+    asked: str = ""
 
 
 Record = RoundRecord | AcksRecord | ReleasesRecord | DispatchRecord | RequestRecord | Event
@@ -134,6 +143,15 @@ class Journal(Protocol):
 
     def state(self) -> JournalState:
         """How the journal is now; never waits."""
+
+    async def page(self, wanted: "Wanted", before: int, limit: int) -> "list[Told]":
+        """The newest `limit` entries (500 at most) that fit, numbered below `before` (0: from the newest), newest first.
+
+        Raises JournalError.
+        """
+
+    async def whole(self, number: int) -> str:
+        """One entry as JSON, cut at 60 000 characters; "" if there is none of that number. Raises JournalError."""
 
     async def close(self) -> None:
         """Write what is left."""

@@ -3,7 +3,6 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -11,23 +10,13 @@ from typing import Final, Self
 from v2g_console.journal.chain import Content, Entry
 from v2g_console.journal.port import JournalError
 from v2g_console.journal.recovery import OwedReleases, Recovered, UnfinishedDispatch, recovered
-from v2g_console.journal.schema import SCHEMA_VERSION, checked_version
+from v2g_console.journal.schema import SCHEMA_VERSION, SQLITE_ERRORS, checked_version
+from v2g_console.journal.wanted import Wanted
 
 _PAGE: Final = 200
 _PAGE_BYTES: Final = 8 << 20
 _COLUMNS: Final = "number, utc_ms, kind, dispatch_id, link, body"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which entries. Times in UTC ms, from (included) and until (not); empty texts: any. `kind` is a name or its beginning up to a dot."""
-
-    from_ms: int | None = None
-    until_ms: int | None = None
-    vehicle_id: str = ""
-    signal: str = ""
-    dispatch_id: str = ""
-    kind: str = ""
+_TYPES: Final = (int, int, str, str, bytes, bytes)  # SQLite keeps whatever was written, whatever the column says
 
 
 class JournalReader:
@@ -46,10 +35,13 @@ class JournalReader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._connection.close()
 
-    def entries(self, wanted: Wanted | None = None, *, newest_first: bool = False) -> Iterator[Entry]:
-        """Entries in the order they were written, or backwards. A vehicle's are found soon after. Raises JournalError."""
+    def entries(self, wanted: Wanted | None = None, *, newest_first: bool = False, before: int | None = None) -> Iterator[Entry]:
+        """Entries in the order they were written, or backwards from the number `before`. A vehicle's are found soon after.
+
+        Raises JournalError.
+        """
         conditions, values = _conditions(wanted or Wanted())
-        after = 2**62 if newest_first else 0
+        after = (2**62 if before is None else before) if newest_first else 0
         step = "number < ? ORDER BY number DESC" if newest_first else "number > ? ORDER BY number"
         while True:
             where = " AND ".join([*conditions, step])
@@ -93,6 +85,8 @@ class JournalReader:
         page, size = [], 0
         with _telling(self.path), contextlib.closing(self._connection.execute(statement, values)) as rows:
             for row in rows:
+                if tuple(map(type, row)) != _TYPES:
+                    raise JournalError(f"can't read the journal {self.path}: entry {row[0]} is damaged, see `journal verify`")
                 page.append(entry_of(row))
                 size += len(row[5])
                 if size > _PAGE_BYTES:
@@ -155,7 +149,7 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
     for extra in ("", still) if still else ("",):
         try:
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro{extra}", uri=True, timeout=5.0, isolation_level=None)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             last = error
             continue
         try:
@@ -166,7 +160,7 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
                 )
             if version == 0:
                 raise JournalError(f"{path} is empty, no journal yet")
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             connection.close()
             last = error
         except JournalError:
@@ -181,5 +175,5 @@ def _open_for_reading(path: Path) -> sqlite3.Connection:
 def _telling(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except SQLITE_ERRORS as error:
         raise JournalError(f"can't read the journal {path}: {error}") from error

@@ -1,12 +1,13 @@
 """What a restart finds: dispatches without an end, releases that are still owed, and the last seq that was used."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from v2g_console.journal.holds import Holds, read_holds
 from v2g_console.journal.port import DispatchRecord
 
 
@@ -60,10 +61,18 @@ class Recovered:
     unfinished: tuple[UnfinishedDispatch, ...] = ()
     owed: tuple[OwedReleases, ...] = ()
     waiting: tuple[DispatchRecord, ...] = ()
+    holds: Holds = field(default_factory=Holds)  # tags, the STOP latch, shelved alarms
 
 
 def recovered(connection: sqlite3.Connection) -> Recovered:
-    """Read it from an indexed journal. Raises sqlite3.Error."""
+    """Read it from an indexed journal. Raises sqlite3.Error, also for cells that hold what they can't."""
+    try:
+        return _recovered(connection)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:  # a forged or damaged file: msgspec's and numpy's words
+        raise sqlite3.DatabaseError(f"what was under way can't be read: {error}") from error
+
+
+def _recovered(connection: sqlite3.Connection) -> Recovered:
     last = connection.execute("SELECT kind FROM entry ORDER BY number DESC LIMIT 1").fetchone()
     (last_seq,) = connection.execute("SELECT last_seq FROM progress").fetchone()
     return Recovered(
@@ -72,6 +81,7 @@ def recovered(connection: sqlite3.Connection) -> Recovered:
         unfinished=tuple(_unfinished(connection)),
         owed=tuple(_owed(connection)),
         waiting=tuple(_waiting(connection)),
+        holds=read_holds(connection),
     )
 
 

@@ -68,7 +68,7 @@ def open_for_writing(path: Path) -> tuple[sqlite3.Connection, Migration | None]:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=64)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *SQLITE_ERRORS) as error:
         raise JournalError(f"can't open the journal {path}: {getattr(error, 'strerror', None) or error}") from error
     try:
         version = checked_version(connection, path)
@@ -79,12 +79,16 @@ def open_for_writing(path: Path) -> tuple[sqlite3.Connection, Migration | None]:
         if version == 0:
             _create(connection)
         return connection, _migrate(connection, path, version) if 0 < version < SCHEMA_VERSION else None
-    except (sqlite3.Error, OSError) as error:
+    except (OSError, *SQLITE_ERRORS) as error:
         connection.close()
         raise JournalError(f"can't open the journal {path}: {error}") from error
     except JournalError:
         connection.close()
         raise
+
+
+SQLITE_ERRORS: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What comes of a damaged file: the module decodes SQLite's own error message strictly, and that may quote the damage."""
 
 
 def checked_version(connection: sqlite3.Connection, path: Path) -> int:

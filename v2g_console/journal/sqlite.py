@@ -12,13 +12,16 @@ from v2g_console.journal.encoding import mark_content
 from v2g_console.journal.export import Export
 from v2g_console.journal.jsonl import JsonlOptions
 from v2g_console.journal.lock import JournalLock
+from v2g_console.journal.look import SqliteLook
 from v2g_console.journal.marks import Closed, Mark, Migrated, Opened
 from v2g_console.journal.port import JournalError, JournalState, Record, RequestRecord, RoundRecord
 from v2g_console.journal.projection import Projection
 from v2g_console.journal.recovery import Recovered, recovered
 from v2g_console.journal.retention import Pruner, Retention
-from v2g_console.journal.schema import SCHEMA_VERSION
+from v2g_console.journal.schema import SCHEMA_VERSION, SQLITE_ERRORS
 from v2g_console.journal.store import Store
+from v2g_console.journal.told import Told
+from v2g_console.journal.wanted import Wanted
 from v2g_console.journal.writer import Writer
 from v2g_console.version import program_version
 
@@ -41,8 +44,8 @@ class SqliteOptions:
 class SqliteJournal:
     """Implements `port.Journal` for one event loop. `recovered` is what was found when it was opened."""
 
-    def __init__(self, writer: Writer, lock: JournalLock, found: Recovered) -> None:
-        self._writer, self._lock = writer, lock
+    def __init__(self, writer: Writer, lock: JournalLock, found: Recovered, look: SqliteLook) -> None:
+        self._writer, self._lock, self._look = writer, lock, look
         self.recovered = found
 
     @classmethod
@@ -74,6 +77,11 @@ class SqliteJournal:
             found = recovered(store.connection)
             store.append([mark_content(mark, _utc_ms()) for mark in _opening(store, found)])
             store.sign()
+        except SQLITE_ERRORS as error:
+            store.close()
+            raise JournalError(
+                f"can't read the journal {options.path}: {error}; keep it, see `journal verify`, and start with another"
+            ) from error
         except BaseException:
             store.close()
             raise
@@ -82,7 +90,7 @@ class SqliteJournal:
         closed = Closed(version=program_version(), pid=os.getpid())
         writer = Writer(store, projection, Pruner(options.retention), export, closed)
         writer.start()
-        return cls(writer, lock, found)
+        return cls(writer, lock, found, SqliteLook(options.path))
 
     async def commit_round(self, record: RoundRecord) -> None:
         """Return when the round is on the disk; raises JournalError if it can't be."""
@@ -99,6 +107,14 @@ class SqliteJournal:
     def state(self) -> JournalState:
         """How the journal is now; never waits."""
         return self._writer.state()
+
+    async def page(self, wanted: Wanted, before: int, limit: int) -> list[Told]:
+        """Entries in words, newest first; see `port.Journal`."""
+        return await self._look.page(wanted, before, limit)
+
+    async def whole(self, number: int) -> str:
+        """One entry as JSON; see `port.Journal`."""
+        return await self._look.whole(number)
 
     async def close(self) -> None:
         """Write what is left and free the journal. Idempotent. A disk that does not answer is waited for only so long."""

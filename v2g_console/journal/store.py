@@ -9,7 +9,7 @@ from typing import Final
 from v2g_console.journal.chain import Content, Head, chained
 from v2g_console.journal.head_file import write_head
 from v2g_console.journal.port import JournalError
-from v2g_console.journal.schema import Migration, open_for_writing, transaction
+from v2g_console.journal.schema import SQLITE_ERRORS, Migration, open_for_writing, transaction
 
 CHECKPOINT_BYTES: Final = 4 << 20
 """A write-ahead log above this is brought into the database when nothing else is to be done."""
@@ -31,7 +31,7 @@ class Store:
         try:
             self._inode = self._path.stat().st_ino
             self.head = self._read_head()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *SQLITE_ERRORS) as error:
             self.connection.close()
             raise JournalError(f"can't read the journal {path}: {error}") from error
         except JournalError:

@@ -18,6 +18,7 @@ from v2g_console.journal.head_file import head_path, read_head
 from v2g_console.journal.marks import Pruned
 from v2g_console.journal.port import JournalError
 from v2g_console.journal.read import JournalReader, entry_of
+from v2g_console.journal.schema import SQLITE_ERRORS
 
 _MOST_FAULTS: Final = 20
 
@@ -52,7 +53,7 @@ def verify(path: Path, given: Head | None = None) -> Verdict:
         try:
             with reader.unchanging() as connection:
                 check.run(connection)
-        except sqlite3.Error as error:
+        except SQLITE_ERRORS as error:
             check.fault(0, f"the file is damaged: {error}")
         return Verdict(check.entries, check.first, check.head, tuple(check.faults))
 

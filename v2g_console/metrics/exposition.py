@@ -38,6 +38,7 @@ class _EngineCollector(Collector):
         )
         yield counter("mqtt_publish_success", "MQTT publishes that the broker took", metrics.published)
         yield counter("mqtt_publish_failure", "MQTT publishes that failed in spite of retries", metrics.publish_failed)
+        yield labelled_counter("v2g_acks_odd", "Acks that answered nothing open, by why", "kind", metrics.odd_acks)
         yield self._ended()
         if metrics.reading is not None:
             yield from reading_families(metrics.reading)

@@ -55,6 +55,7 @@ def _engine(engine: EngineInfo) -> Iterator[Metric]:
     yield gauge("v2g_engine_loop_lag_seconds", "Worst delay of the engine's event loop in the last 10 s", engine.loop_lag_ms / 1000)
     yield counter("v2g_events_dropped", "Events that a reader of the event stream could no longer get", engine.events_dropped)
     yield gauge("v2g_engine_memory_bytes", "Resident memory of the process", engine.memory_mib * 1024 * 1024)
+    yield gauge("v2g_engine_tasks", "Tasks on the engine's event loop", engine.tasks)
     yield gauge("v2g_engine_ready", "1: link up and discovery done", engine.ready)
     yield gauge("v2g_stop_latched", "1: STOP is latched, no dispatch may start", engine.stopped)
     yield gauge("v2g_engine_start_time_seconds", "UTC seconds since 1970 at which the engine started", engine.started_ms / 1000)
@@ -98,6 +99,10 @@ def _link(link: LinkHealth) -> Iterator[Metric]:
         yield gauge("v2g_link_round_trip_seconds", "Last round trip to the broker", link.rtt_ms / 1000)
     if link.certificate_days is not None:
         yield gauge("v2g_certificate_days", "Days until the first certificate expires", link.certificate_days)
+    each = {"client": link.client_certificate_days, "broker": link.broker_certificate_days}
+    known = {whose: days for whose, days in each.items() if days is not None}
+    yield labelled_gauge("v2g_certificate_days_left", "Days until each certificate expires", "certificate", known)
+    yield gauge("v2g_credentials_fault", "1: changed certificate, key, CA or password files are not used", bool(link.credentials_fault))
 
 
 def _refused(link: LinkHealth) -> Metric:

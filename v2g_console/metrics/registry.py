@@ -31,6 +31,8 @@ class Metrics:
         self.ack_rate: dict[str, float] = {}
         self.ended: dict[tuple[str, str], int] = {(signal, outcome): 0 for signal in SIGNALS for outcome in OUTCOMES}
         self.latency = LatencyHistogram(LABELS)
+        self.odd_acks: dict[str, int] = {}
+        """acks that answered nothing open, by why: unknown, wrong_vehicle, duplicate, late; replaced as a whole"""
 
     def observe_latencies(self, signal: str, seconds: Sequence[float] | NDArray[np.floating]) -> None:
         """Times from publish to acknowledgement, in seconds, of any number of commands at once."""

@@ -4,7 +4,9 @@ import errno
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST_CONNECTIONS: Final = 8
 _READ_S: Final = 5.0
+_LONGEST_S: Final = 15.0
+"""A scrape that isn't over by then is hung up on, however busily it drips."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +81,7 @@ class _Http(ThreadingHTTPServer):
     def __init__(self, family: socket.AddressFamily, address: tuple[str, int], metrics: Metrics) -> None:
         self.address_family = family
         self._free = threading.BoundedSemaphore(_MOST_CONNECTIONS)
+        self._since: dict[socket.socket, float] = {}  # monotonic; open connections
         super().__init__(address, partial(_Handler, metrics=metrics))
 
     def server_bind(self) -> None:
@@ -88,15 +93,25 @@ class _Http(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve on a thread, if one is free."""
         if self._free.acquire(blocking=False):
+            self._since[request] = time.monotonic()
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Several times a second: a timeout a read does not end a client who sends a byte now and then."""
+        now = time.monotonic()
+        for connection, since in list(self._since.items()):
+            if now - since > _LONGEST_S:
+                with suppress(OSError):  # it may just have ended by itself
+                    connection.shutdown(socket.SHUT_RDWR)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serve one connection, then free its thread."""
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._since.pop(request, None)
             self._free.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:

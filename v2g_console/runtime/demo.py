@@ -21,7 +21,8 @@ from v2g_console.config.settings import (
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.options import DemoOptions
 from v2g_console.runtime.embedded_broker import EmbeddedBroker, EmbeddedBrokerError
-from v2g_console.runtime.run import guarded, no_terminal, say, with_options
+from v2g_console.runtime.run import guarded, with_options
+from v2g_console.runtime.screen import refuses_to_draw, say
 
 _STOP_S = 5.0
 _MESSAGES_PER_S = 500.0
@@ -34,8 +35,8 @@ class VehiclesError(RuntimeError):
 
 def demo(options: DemoOptions) -> int:
     """Run the demo; returns the exit code."""
-    if not without_screen(options) and (refused := no_terminal()):
-        say(refused)
+    if not without_screen(options) and (refused := refuses_to_draw(options)):
+        say(f"{refused}: add --plain for lines instead of a screen, or --no-ui to run without one")
         return ExitCode.USAGE
     with ExitStack() as stack:
         try:

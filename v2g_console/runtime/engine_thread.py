@@ -37,6 +37,10 @@ class EngineThread:
         snapshot = asyncio.run_coroutine_threadsafe(self._services.engine.snapshot(), self._loop).result()
         return sum(view.state not in TERMINAL_DISPATCH_STATES for view in snapshot.dispatches)
 
+    def hurry(self) -> None:
+        """Make `end` return soon. May be called from a signal handler."""
+        self._loop.call_soon_threadsafe(self._services.hurry)
+
     def end(self, policy: Literal["release", "drain"]) -> int:
         """End all dispatches by policy, stop the engine; returns how many releases are still owed. Blocks as long as that takes."""
         owed = asyncio.run_coroutine_threadsafe(self._services.wind_down(policy), self._loop).result()

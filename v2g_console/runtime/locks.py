@@ -36,7 +36,8 @@ class ClientIdLock:
         except OSError as error:
             os.close(descriptor)
             raise ClientIdInUseError(
-                f"an engine with {self._what} is already running here: stop it, or configure another client_id"
+                f"an engine with {self._what} is already running here: look at it with `v2g-console attach`, "
+                "stop it, or configure another client_id"
             ) from error
         self._descriptor = descriptor
         return self

@@ -2,35 +2,41 @@
 
 import asyncio
 import gc
-import getpass
 import logging
 import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from v2g_console.attach.errors import EngineAlreadyRunningError, SocketPathError
+from v2g_console.attach.in_thread import InThreadPort
+from v2g_console.attach.recording import RecordingError
 from v2g_console.config.load import LoadedSettings
+from v2g_console.config.os_users import own_user
+from v2g_console.config.redact import learn_secrets
 from v2g_console.config.settings import ConsoleSettings, Settings
-from v2g_console.console.patient_terminal import write_patiently
+from v2g_console.console.options import ConsoleExit, ConsoleOptions
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.options import RunOptions
-from v2g_console.contract.requests import Dispatch, Origin
+from v2g_console.contract.requests import Dispatch
 from v2g_console.domain.units import counted
 from v2g_console.headless.run import run_headless
 from v2g_console.headless.source import CommandSource
 from v2g_console.headless.writer import LineWriter, OutputClosedError
 from v2g_console.journal.port import JournalError
 from v2g_console.metrics.server import MetricsPortError
+from v2g_console.runtime.crash import guard_reports
 from v2g_console.runtime.locks import ClientIdInUseError, ClientIdLock
-from v2g_console.runtime.log_setup import log_to_file, log_to_standard_error
+from v2g_console.runtime.log_setup import log_to_standard_error
+from v2g_console.runtime.recording import Recording, of_port
+from v2g_console.runtime.screen import no_terminal, prepare_lines_or_screen, refuses_to_draw, say, show, show_lines
+from v2g_console.runtime.service_manager import ServiceManager, tell_for_ever
 from v2g_console.runtime.services import Services
 from v2g_console.transport.connect_options import TransportConfigError
 from v2g_console.transport.topics import TopicConfigError
@@ -43,7 +49,7 @@ log = logging.getLogger(__name__)
 SWITCH_INTERVAL_S = 0.0005
 """At Python's 5 ms default, pure-Python work in the console would cut publishing to a fraction."""
 
-_WRONG_SETTINGS = (TransportConfigError, TopicConfigError, MetricsPortError, SocketPathError, JournalError)
+_WRONG_SETTINGS = (TransportConfigError, TopicConfigError, MetricsPortError, SocketPathError, JournalError, RecordingError)
 _ALREADY_RUNNING = (EngineAlreadyRunningError, ClientIdInUseError)
 
 
@@ -52,6 +58,12 @@ def run(loaded: LoadedSettings, options: RunOptions) -> int:
     for warning in loaded.warnings:
         say(str(warning))
     settings = with_options(loaded.settings, options)
+    if not options.no_ui and options.commands is None and not no_terminal():
+        from v2g_console.runtime.attach import attach, find_engine, wants_to_attach
+
+        found = find_engine(settings)
+        if found is not None and wants_to_attach(found):
+            return attach(settings, found.path, options)
     return guarded(settings, options, demo=False)
 
 
@@ -80,25 +92,34 @@ def with_options(settings: Settings, options: RunOptions) -> Settings:
 def guarded(settings: Settings, options: RunOptions, *, demo: bool, commands: CommandSource | None = None, leave_message: str = "") -> int:
     """Run, with every expected failure told in one line on standard error; returns the exit code."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    learn_secrets(settings)
+    guard_reports()
     try:
         source = commands if commands is not None or options.commands is None else CommandSource.open(options.commands)
     except OSError as error:
         say(f"--commands {options.commands}: {error.strerror}")
         return ExitCode.USAGE
     if not options.no_ui and source is None:
-        refused = no_terminal()
+        refused = refuses_to_draw(options)
         if refused:
-            say(refused)
+            say(f"{refused}: add --plain for lines instead of a screen, or --no-ui to run without one")
             return ExitCode.USAGE
     try:
         with ClientIdLock(settings.mqtt):
             services = Services(settings, read_only=settings.console.read_only, demo=demo)
+            recording = None if options.record is None else Recording(options.record)
             gc.freeze()  # what is loaded by now stays: the collector need not look at it again
             gc.enable()
             if options.no_ui or source is not None:
                 log_to_standard_error(settings)
-                return asyncio.run(_alone(services, settings, source))
-            return _with_console(services, settings, demo=demo, leave_message=leave_message)
+                return asyncio.run(_alone(services, settings, source, recording))
+            shown = replace(
+                ConsoleOptions.from_settings(settings.console, demo=demo),
+                leave_message=leave_message,
+                recording=None if recording is None else recording.news,
+            )
+            with ExitStack() as stack:
+                return _with_console(services, settings, shown, plain=options.plain, stack=stack, recording=recording)
     except _WRONG_SETTINGS as error:
         say(str(error))
         return ExitCode.USAGE
@@ -110,89 +131,74 @@ def guarded(settings: Settings, options: RunOptions, *, demo: bool, commands: Co
         return ExitCode.FAILED
 
 
-def no_terminal() -> str:
-    """Why a screen can't be drawn; "" if it can."""
-    for name, stream in (("standard input", sys.stdin), ("standard error", sys.stderr)):
-        if stream is None or not stream.isatty():
-            return f"{name} is no terminal, so there is nothing to draw on: add --no-ui to run without a screen"
-    return ""
-
-
-def say(text: str) -> None:
-    """One line for people on standard error, if somebody still reads it; else only the log has it."""
-    log.info("%s", text)
-    if sys.stderr is not None:
-        with suppress(OSError):  # standard error is closed: the log has it
-            write_patiently(sys.stderr, f"v2g-console: {text}\n")
-
-
-async def _alone(services: Services, settings: Settings, source: CommandSource | None) -> int:
+async def _alone(services: Services, settings: Settings, source: CommandSource | None, recording: Recording | None) -> int:
     """The engine without a screen: requests in, events out, on the engine's own loop."""
     out = LineWriter.standard_output()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
+
+    def end() -> None:
+        if stop.is_set():
+            services.hurry()
+        stop.set()
+
+    loop.add_signal_handler(signal.SIGHUP, stop.set)  # a closing terminal may send it twice
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
     policy = settings.dispatch.on_exit
 
     async def wind_down() -> None:
         await services.wind_down(policy)
 
+    manager = ServiceManager()
     await services.start()
+    recorders = ExitStack()
+    if recording is not None:
+        recorders.enter_context(recording.of(of_port(InThreadPort(services.engine, loop)), ends_with_engine=True))
+    telling = asyncio.create_task(tell_for_ever(manager, services.engine, stop)) if manager else None
     try:
         return await run_headless(
             services.engine,
             source,
             out,
             min_ack_share=settings.dispatch.min_ack_share,
-            origin_user=getpass.getuser(),
+            origin_user=own_user(),
             stop=stop,
             wind_down=wind_down,
         )
     finally:
+        stop.set()
         await services.wind_down("release")
+        await asyncio.to_thread(recorders.close)  # beside the loop, which the recorder may be asking
+        if telling is not None:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
         await services.close()
 
 
-def _with_console(services: Services, settings: Settings, *, demo: bool, leave_message: str) -> int:
-    """Console in the main thread, engine in its own."""
-    from v2g_console.console.options import ConsoleExit, ConsoleOptions
-    from v2g_console.console.terminal import prepare, wants_no_color
+def _with_console(
+    services: Services, settings: Settings, options: ConsoleOptions, *, plain: bool, stack: ExitStack, recording: Recording | None
+) -> int:
+    """Console in the main thread, engine in its own, the recorder in a third one until the `stack` is closed."""
     from v2g_console.runtime.engine_thread import EngineThread
 
-    prepare(settings.console.low_bandwidth, settings.console.ascii, wants_no_color())
-    log_file = log_to_file(settings)
+    log_file = prepare_lines_or_screen(settings, "console.log", plain)
     engine = EngineThread(services)
     engine.start()
-    from v2g_console.console.app import ConsoleCrashError, EndSwitch, run_console
-
-    switch = EndSwitch()
-
-    def end_console(number: int, _: FrameType | None) -> None:
-        log.warning("%s: the console ends", signal.Signals(number).name)
-        switch.press()
-
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, end_console)
-    options = replace(ConsoleOptions.from_settings(settings.console, demo=demo), leave_message=leave_message)
-    code, choice = ExitCode.DONE, ConsoleExit.ENDED
-    try:
-        choice = run_console(engine.port, Origin(user=getpass.getuser(), way="console"), options, switch)
-    except ConsoleCrashError as error:
-        log.error("the console crashed\n%s", error)
-        say(f"the console crashed; the report is in {log_file}")
-        code = ExitCode.FAILED
-    except Exception:
-        log.exception("the console broke on its way out")
-        code = ExitCode.FAILED
+    if recording is not None:
+        stack.enter_context(recording.of(of_port(engine.port), ends_with_engine=True))
+    held, choice = (show_lines if plain else show)(engine.port, options, log_file)
     if choice is ConsoleExit.QUIT_KEEP_RUNNING:
         wait_for_signal(log_file)
     _end_engine(engine, "release" if choice is ConsoleExit.QUIT_RELEASE else settings.dispatch.on_exit)
-    return code
+    return ExitCode.DONE if held else ExitCode.FAILED
 
 
 def _end_engine(engine: "EngineThread", policy: Literal["release", "drain"]) -> None:
     """End all dispatches by policy and the engine, telling people who wait at the prompt what takes so long."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closing terminal may send it twice
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: engine.hurry())  # what ended the console came before: this is the second
     active = engine.active_dispatches()
     if active:
         doing = "releasing the vehicles of" if policy == "release" else "waiting for the end of"
@@ -209,6 +215,6 @@ def wait_for_signal(log_file: Path) -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())  # also from then on: an impatient second one must not cut the release short
-    say(f"running on without a screen (process {os.getpid()}, log {log_file}); end it with SIGTERM or Ctrl+C")
+        signal.signal(number, lambda *_: asked.set())  # a second one hurries the release
+    say(f"running on without a screen (process {os.getpid()}, log {log_file}): `v2g-console attach` looks at it, SIGTERM or Ctrl+C ends it")
     asked.wait()

@@ -1,5 +1,6 @@
 """The engine with what surrounds it: link, journal, metrics, socket; started and stopped together on one loop."""
 
+import asyncio
 import logging
 from typing import Literal
 
@@ -47,11 +48,14 @@ class Services:
         )
         self._metrics_server = MetricsServer(metrics, settings.metrics.host, settings.metrics.port) if settings.metrics.enabled else None
         self._socket: SocketServer | None = None
+        self._people: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start everything; connecting goes on in the background."""
         await self._start_metrics()
         await self._start_socket()
+        if self._settings.access.roles:  # a directory server may take its time: nothing waits for it
+            self._people = asyncio.create_task(self.engine.look_up_people())
         await self.engine.start()
 
     async def _start_metrics(self) -> None:
@@ -88,10 +92,18 @@ class Services:
             log.warning("%d vehicles have not confirmed their release: they may still follow their last setpoint", owed)
         return owed
 
+    def hurry(self) -> None:
+        """A second signal while winding down: leave soon."""
+        log.warning("asked to end once more: releases go out, their confirmations are hardly waited for")
+        self.engine.hurry()
+
     async def close(self) -> None:
         """Stop everything. Idempotent."""
         if self._socket is not None:
             await self._socket.close()
+        if self._people is not None:
+            self._people.cancel()
+            await asyncio.wait({self._people})
         await self.engine.close()
         self._stop_metrics()
 

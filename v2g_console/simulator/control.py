@@ -1,6 +1,7 @@
 """What an order is answered and what stays in force: the control of a v1 vehicle and that of a v2 vehicle."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, Protocol, assert_never
 
 from v2g_console.domain.reasons import Reason
@@ -22,11 +23,35 @@ class Situation:
     own_plan_kw: float
 
 
+class Decision(StrEnum):
+    """What an order led to, whatever the acknowledgement says."""
+
+    NONE = "none"  # there was none yet
+    APPLIED = "applied"
+    LIMITED = "limited"
+    RELEASED = "released"  # by v2's word for it; v1 knows only setpoints
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    REPEATED = "repeated"  # known already: answered again, changed nothing
+    IGNORED = "ignored"  # by a v1 vehicle, which acknowledges all the same
+
+
+_DECISIONS: Final = {
+    "accepted": Decision.APPLIED,
+    "limited": Decision.LIMITED,
+    "rejected": Decision.REFUSED,
+    "expired": Decision.EXPIRED,
+    "superseded": Decision.SUPERSEDED,
+}
+
+
 class Control(Protocol):
     """Holds the order in force. `target_kw` None means the driver's own plan; `ends_at_s` is on the vehicle's steady clock."""
 
     target_kw: float | None
     ends_at_s: float
+    decision: Decision
 
     def receive(self, command: CommandV1 | CommandV2, situation: Situation, at: Moment) -> Ack:
         """Take the order or not, and say what happened."""
@@ -45,12 +70,15 @@ class ControlV1:
         self._spec = spec
         self.target_kw: float | None = None
         self.ends_at_s = NEVER
+        self.decision = Decision.NONE
 
     def receive(self, command: CommandV1 | CommandV2, situation: Situation, at: Moment) -> Ack:
         """Apply what is within MaxPower, unless away or refusing; acknowledge whatever it was."""
         battery = self._spec.battery
         within = -battery.max_charge_kw - _SAME_KW <= command.power_kw <= battery.max_discharge_kw + _SAME_KW
+        self.decision = Decision.IGNORED
         if situation.plugged and within and self._spec.fault is not Fault.REJECTING:
+            self.decision = Decision.APPLIED
             self.target_kw = _limited_by_fault(self._spec, command.power_kw, situation.own_plan_kw)
         return Ack(command_id=command.command_id)
 
@@ -75,6 +103,7 @@ class ControlV2:
         self._spec = spec
         self.target_kw: float | None = None
         self.ends_at_s = NEVER
+        self.decision = Decision.NONE
         self._fallback_kw: float | None = None
         self._newest_seq = -1
         self._newest_id = ""
@@ -90,6 +119,7 @@ class ControlV2:
         """Check sequence, dates and limits in this order, apply what is left, and answer."""
         known = self._answers.get(command.command_id)
         if known is not None:
+            self.decision = Decision.REPEATED
             return self._answer_again(known, situation, at)
         seq = command.seq if isinstance(command, CommandV2) else None
         if seq is not None and seq <= self._newest_seq:
@@ -158,6 +188,8 @@ class ControlV2:
         return known
 
     def _answer(self, command: CommandV1 | CommandV2, verdict: _Verdict, situation: Situation, at: Moment) -> Ack:
+        released = isinstance(command, CommandV2) and command.release and verdict.status == "accepted"
+        self.decision = Decision.RELEASED if released else _DECISIONS[verdict.status]
         ack = _ack(command.command_id, verdict, self._in_force_kw(situation), at)
         self._answers[command.command_id] = ack
         if len(self._answers) > _REMEMBERED_COMMANDS:

@@ -7,6 +7,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from v2g_console.simulator.diary import Diary
 from v2g_console.simulator.moment import Moment, now
 from v2g_console.simulator.options import SimulateOptions
 from v2g_console.simulator.outbox import Outbox
@@ -68,6 +69,7 @@ class Dialogue:
     wheel: Wheel
     clock: Callable[[], Moment] = now
     tally: Tally = field(default_factory=Tally)
+    diary: Diary | None = None
     _luck: Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,24 +103,34 @@ class Dialogue:
         self.tally.commands += 1
         if not station.online:
             self.tally.missed += 1
+            self._write_down(station, payload, "missed")
             return
         if self._luck.random() < self.options.drop_rate:
             self.tally.dropped += 1
+            self._write_down(station, payload, "dropped")
             return
         spec = station.vehicle.spec
         try:
             command = decode_command(payload, spec.vehicle_id)
         except RefusedMessageError as refusal:
             self.tally.refused += 1
+            self._write_down(station, payload, "malformed")
             log.warning("%s: malformed command ignored: %s", spec.vehicle_id, refusal)
             return
         at = self.clock()
         ack = station.vehicle.receive(command, at)
+        if self.diary is not None:
+            self.diary.command(station.vehicle, payload, command, station.vehicle.decision.value, at)
         if ack is not None:
             due_s = at.steady_s + self._luck.uniform(0.5, 1.5) * self.options.latency_ms / 1000.0
             message = Outgoing(self.topics.ack(spec.vehicle_id), encode_ack(ack), ACK_QOS)
             self.wheel.add(due_s, partial(self._acknowledge, station, message))
         self._report_change(station, at)
+
+    def _write_down(self, station: Station, payload: bytes, fate: str) -> None:
+        """A command that its vehicle never saw."""
+        if self.diary is not None:
+            self.diary.command(station.vehicle, payload, None, fate, self.clock())
 
     def report(self, station: Station) -> None:
         """Publish telemetry on the state topic."""

@@ -13,6 +13,8 @@ from v2g_console.simulator.spec import ChargingPlan, Fault, PlanKind, Trips, Veh
 V2G_SHARE: Final = 0.55
 CHARGER_KW: Final = (7.4, 11.0, 22.0)
 CHARGER_WEIGHTS: Final = (50, 32, 18)
+ONE_PHASE_UP_TO_KW: Final = 7.4
+"""32 A on one phase; larger chargers are on three."""
 BATTERY_KWH: Final = (40.0, 52.0, 58.0, 60.0, 64.0, 77.0, 82.0, 100.0)
 MIN_CHARGE_KW: Final = 1.4
 """6 A on one phase, the least that IEC 61851 can signal."""
@@ -54,6 +56,7 @@ def _vehicle(options: SimulateOptions, sites: tuple[str, ...], number: int) -> V
     nominal_kwh, degradation = draw.choice(BATTERY_KWH), round(draw.uniform(0.0, 0.12), 3)
     battery = _battery(draw, protocol, is_v2g, nominal_kwh * (1.0 - degradation), reserve_soc)
     trips = _trips(draw, segment, options.availability_profile)
+    one_phase = battery.max_charge_kw <= ONE_PHASE_UP_TO_KW
     availability_prob = round(draw.uniform(0.72, 0.98), 2)
     priority, consent = draw.random() < 0.04, draw.random() >= 0.03
     return VehicleSpec(
@@ -73,6 +76,9 @@ def _vehicle(options: SimulateOptions, sites: tuple[str, ...], number: int) -> V
         reserve_soc=reserve_soc,
         availability_prob=availability_prob,
         degradation=degradation,
+        phases=1 if one_phase else 3,
+        # Turned from charger to charger along a site, as electricians do.
+        phase=1 + (number - 1) // len(sites) % 3 if one_phase else 0,
         fault=_fault(draw.random(), options),
         limit_share=draw.uniform(0.4, 0.85),
         unsteady=draw.random() < options.disconnect_rate,

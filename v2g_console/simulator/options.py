@@ -35,6 +35,7 @@ class SimulateOptions:
     `connections`: MQTT connections the vehicles share; `one_connection_each` gives each vehicle its own, named by its id.
     `ready_fd`: file descriptor that gets one line of JSON when every vehicle is subscribed (None: no line).
     `stop_with_stdin`: end when standard input is closed, so that a parent that dies takes its vehicles with it.
+    `log`: file to which the vehicles append all that happens to them (`diary`); None: no record.
     """
 
     broker: str = "mqtt://127.0.0.1:1883"
@@ -60,6 +61,7 @@ class SimulateOptions:
     availability_profile: AvailabilityProfile = AvailabilityProfile.COMMUTER
     ready_fd: int | None = None
     stop_with_stdin: bool = False
+    log: Path | None = None
 
     def __post_init__(self) -> None:
         for name in ("drop_rate", "silent_rate", "reject_rate", "limit_rate", "disconnect_rate"):

@@ -15,6 +15,7 @@ from v2g_console.config.settings import MqttSettings, TelemetrySettings
 from v2g_console.contract.link import LinkHealth
 from v2g_console.simulator.connection import Connection, LinkFactory, mqtt_settings
 from v2g_console.simulator.dialogue import Dialogue, Station, Tally
+from v2g_console.simulator.diary import Diary
 from v2g_console.simulator.fleet import build_fleet
 from v2g_console.simulator.moment import now
 from v2g_console.simulator.options import SimulateOptions
@@ -38,7 +39,8 @@ class RunningFleet:
         started = now()
         self._wheel = Wheel()
         topics = Topics.from_settings(MqttSettings(), TelemetrySettings(mode="hybrid"))
-        self._dialogue = Dialogue(options, topics, self._wheel)
+        self._diary = Diary(options.log) if options.log is not None else None
+        self._dialogue = Dialogue(options, topics, self._wheel, diary=self._diary)
         specs = build_fleet(options)
         count = options.vehicles if options.one_connection_each else min(options.connections, options.vehicles)
         each = options.one_connection_each
@@ -62,6 +64,8 @@ class RunningFleet:
                 told_plugged=spec.trips.back_at_s is None,
             )
             connection.add(station)
+            if self._diary is not None:
+                self._diary.begin(station.vehicle, started)
             self.stations.append(station)
 
     @property
@@ -100,6 +104,8 @@ class RunningFleet:
     async def close(self) -> None:
         """Disconnect everything."""
         await asyncio.gather(*(connection.close() for connection in self._connections))
+        if self._diary is not None:
+            self._diary.close()
 
 
 def _aiomqtt_link(
@@ -113,7 +119,7 @@ async def simulate(
 ) -> None:
     """Run the fleet until `stop` is set; `on_ready` is called once, when every vehicle is subscribed.
 
-    Raises ValueError for options the connection can't be made with (broker URL, certificates).
+    Raises ValueError for options the connection can't be made with (broker URL, certificates), OSError for a log that can't be written.
     """
     fleet = RunningFleet(options, make_link)
     working = asyncio.create_task(_work(fleet, on_ready))

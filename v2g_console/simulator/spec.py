@@ -69,6 +69,12 @@ class VehicleSpec:
     reserve_soc: float = 0.0
     availability_prob: float = 0.9
     degradation: float = 0.0
+    ramp_kw_per_s: float = 0.0
+    """fastest change of its power it asks for; 0: any"""
+    phases: int = 3
+    """1 or 3, as its charger is wired"""
+    phase: int = 0
+    """1 to 3: the one it is on, where phases is 1"""
     fault: Fault = Fault.NONE
     limit_share: float = 0.6
     """a LIMITING vehicle goes this share of the way from its own plan to what is asked"""

@@ -1,8 +1,10 @@
 """One simulated vehicle: takes orders, follows them as far as its battery goes, drives away and comes back, and reports. No I/O."""
 
+from collections.abc import Callable
+from enum import Enum
 from typing import Final
 
-from v2g_console.simulator.control import Control, Situation, control_of
+from v2g_console.simulator.control import Control, Decision, Situation, control_of
 from v2g_console.simulator.moment import Moment
 from v2g_console.simulator.plan import own_plan_kw
 from v2g_console.simulator.spec import Fault, VehicleSpec
@@ -13,16 +15,28 @@ _NEVER: Final = float("inf")
 _LOWEST_SOC_AFTER_TRIP: Final = 0.1
 
 
+class Change(Enum):
+    """Why the true power of a vehicle changed."""
+
+    COMMAND = "command"
+    LEASE_END = "lease end"  # told even where the power stays the same
+    AWAY = "away"
+    BACK = "back"
+    OWN = "own"  # its battery, or its driver's plan
+
+
 class Vehicle:
     """The state of one vehicle. All methods take the present moment, which must not go back; the state is advanced to it first.
 
     Between two moments power is constant but for the ends of leases, departures and returns, which take effect at their exact time.
     """
 
-    __slots__ = ("_at_s", "_control", "_departure_s", "_power_kw", "_return_s", "_soc", "spec")
+    __slots__ = ("_at_s", "_control", "_departure_s", "_power_kw", "_return_s", "_soc", "spec", "watch")
 
     def __init__(self, spec: VehicleSpec, started: Moment) -> None:
         self.spec = spec
+        self.watch: Callable[[Vehicle, Change, float, float], None] | None = None
+        """called with the vehicle, the cause, the steady time and the new power in kW"""
         self._at_s = started.steady_s
         self._soc = spec.soc
         trips = spec.trips
@@ -47,6 +61,21 @@ class Vehicle:
         self.advance(at)
         return self._power_kw
 
+    @property
+    def target_kw(self) -> float | None:
+        """The order in force; None is the driver's own plan."""
+        return self._control.target_kw
+
+    @property
+    def order_ends_at_s(self) -> float:
+        """Steady time at which the order in force ends by itself; infinity if it does not."""
+        return self._control.ends_at_s
+
+    @property
+    def decision(self) -> Decision:
+        """What the last order led to."""
+        return self._control.decision
+
     def next_change_s(self) -> float:
         """Steady time of the next end of a lease, departure or return; infinity if none is known."""
         return min(self._control.ends_at_s, self._departure_s if self.plugged else self._return_s)
@@ -62,7 +91,7 @@ class Vehicle:
         """Take an order; the acknowledgement to send, None from a silent vehicle."""
         self.advance(at)
         ack = self._control.receive(command, self._situation(), at)
-        self._power_kw = self._wanted_kw()
+        self._settle(Change.COMMAND)
         return None if self.spec.fault is Fault.SILENT else ack
 
     def telemetry(self, at: Moment) -> Telemetry:
@@ -106,18 +135,24 @@ class Vehicle:
             min_discharge_kw=battery.min_discharge_kw if speaks_v2 else 0.0,
             consent=spec.consent if speaks_v2 else True,
             protocol=spec.protocol,
+            ramp_kw_per_s=spec.ramp_kw_per_s if speaks_v2 else 0.0,
+            phases=spec.phases if speaks_v2 else 0,
+            phase=spec.phase if speaks_v2 else 0,
         )
 
     def _drift(self, until_s: float) -> None:
         if until_s > self._at_s:
             self._soc = self.spec.battery.after(self._soc, self._power_kw, until_s - self._at_s)
             self._at_s = until_s
-        self._power_kw = self._wanted_kw()
+        self._settle(Change.OWN)
 
     def _change(self, at_s: float) -> None:
+        why = Change.BACK
         if self._control.ends_at_s <= at_s:
+            why = Change.LEASE_END
             self._control.expire()
         elif self.plugged:
+            why = Change.AWAY
             self._control.forget()
             self._return_s = at_s + self.spec.trips.trip_s
             self._departure_s += DAY_S
@@ -125,7 +160,12 @@ class Vehicle:
             self._return_s = _NEVER
             self._soc = max(self._soc - self.spec.trips.trip_soc, min(self._soc, _LOWEST_SOC_AFTER_TRIP))
             self._departure_s = max(self._departure_s, at_s + self.spec.trips.trip_s)
-        self._power_kw = self._wanted_kw()
+        self._settle(why)
+
+    def _settle(self, why: Change) -> None:
+        before_kw, self._power_kw = self._power_kw, self._wanted_kw()
+        if self.watch is not None and (self._power_kw != before_kw or why is Change.LEASE_END):
+            self.watch(self, why, self._at_s, self._power_kw)
 
     def _own_plan_kw(self) -> float:
         return own_plan_kw(self.spec.plan, self.spec.battery, self._soc, self._departure_s - self._at_s)

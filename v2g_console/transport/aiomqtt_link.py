@@ -18,12 +18,15 @@ from v2g_console.transport.aiomqtt_private import DirectConnection
 from v2g_console.transport.attempt import AttemptFailedError, open_connection
 from v2g_console.transport.backoff import full_jitter_s
 from v2g_console.transport.causes import LinkEnd
-from v2g_console.transport.connect_options import checked_address
+from v2g_console.transport.connect_options import TransportConfigError, checked_address
+from v2g_console.transport.credentials import Credentials
+from v2g_console.transport.keeper import CredentialKeeper
 from v2g_console.transport.link_reading import LinkReading
 from v2g_console.transport.port import LinkHandler, MessageHandler, Outgoing, PublishOutcome, Subscription
 from v2g_console.transport.publisher import QOS_2_WINDOW, Publisher
 from v2g_console.transport.refused import Cause, RefusedLog
-from v2g_console.transport.tls import build_tls
+from v2g_console.transport.renewal import LOOK_S, renewal_due
+from v2g_console.transport.tls import TlsMaterialError
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +59,12 @@ class AiomqttLink:
         monotonic: Callable[[], float] = time.monotonic,
         utc: Callable[[], float] = time.time,
         random: Callable[[], float] = system_random,
+        look_s: float = LOOK_S,
     ) -> None:
-        """`announce_status`: last will, and online/offline on `lwt_topic`. Clocks in seconds; `random` gives 0..1."""
+        """`announce_status`: last will, and online/offline on `lwt_topic`. Clocks in seconds; `random` gives 0..1.
+
+        `look_s`: pause between looks whether certificate, key, CA or password files have changed.
+        """
         self._settings = settings
         self._address = checked_address(settings)
         self._subscriptions = tuple(subscriptions)
@@ -69,8 +76,9 @@ class AiomqttLink:
         window = min(settings.publish_window, QOS_2_WINDOW) if settings.qos.command == 2 else settings.publish_window
         self._backoff_s = settings.backoff_ms / 1000
         self._publisher = Publisher(window, settings.max_retries, self._backoff_s, monotonic, random)
-        self._reading = LinkReading(self._address.url, settings.client_id, self._refused, self._publisher, monotonic, utc)
-        self._reading.tls = build_tls(settings, utc()) if self._address.tls else None
+        self._keeper = CredentialKeeper(settings, self._address, utc)
+        self._reading = LinkReading(self._address.url, settings, self._refused, self._publisher, self._keeper, monotonic, utc)
+        self._look_s = look_s
         self._protocol = ProtocolVersion.V311 if settings.protocol == "3.1.1" else ProtocolVersion.V5
         self._protocol_known = settings.protocol != "auto"
         self._failures = 0
@@ -143,7 +151,7 @@ class AiomqttLink:
         """There is room for more."""
         self._publisher.on_drained()
 
-    def on_lost(self, connection: DirectConnection) -> None:
+    def on_lost(self, connection: object) -> None:
         """All publishes fail here and now; the rest is up to `_run`."""
         self._publisher.detach()
         self._up.clear()
@@ -153,8 +161,9 @@ class AiomqttLink:
     # The life of the link
 
     async def _run(self) -> None:
+        end = LinkEnd(LinkCause.NONE, "")
         while not self._closing.is_set():
-            self._reading.attempt += 1
+            self._reading.attempt += end.cause is not LinkCause.RENEWED  # that one was our wish
             self._set_state(LinkState.CONNECTING)
             try:
                 end = await self._one_connection()
@@ -163,12 +172,17 @@ class AiomqttLink:
                 self._closed_at = None  # a broker that was away did not end us for another client
                 if failure.maybe_protocol and self._other_protocol():
                     continue
+                if failure.try_others:
+                    self._note_end(end)
+                    continue
             except Exception as error:  # ours or a library's bug: a link that never gives up outlives that too
                 log.exception("the attempt to connect failed")
                 end = LinkEnd(LinkCause.PROTOCOL, f"internal error, see the log: {type(error).__name__}")
             if self._closing.is_set():
                 return
             self._note_end(end)
+            if end.cause is LinkCause.RENEWED:
+                continue
             pause_s = full_jitter_s(self._failures, self._backoff_s, self._random)
             self._failures += 1
             self._reading.next_attempt_at = self._monotonic() + pause_s
@@ -184,7 +198,7 @@ class AiomqttLink:
         return now_v311
 
     def _note_end(self, end: LinkEnd) -> None:
-        log.warning("mqtt link down (%s): %s", end.cause.value, end.text)
+        log.log(logging.INFO if end.cause is LinkCause.RENEWED else logging.WARNING, "mqtt link down (%s): %s", end.cause.value, end.text)
         self._reading.end = end
         if self._up_at is not None and self._monotonic() - self._up_at >= _STEADY_S:
             self._failures = 0
@@ -192,16 +206,22 @@ class AiomqttLink:
 
     async def _one_connection(self) -> LinkEnd:
         """From the first packet to the loss. Raises `AttemptFailedError`."""
-        opened = await open_connection(self._settings, self._address, self._protocol, self._will(), self)
-        connection = opened.connection
+        credentials = await self._credentials()
+        try:
+            connection = await open_connection(self._settings, self._address, self._protocol, self._will(), self, credentials)
+        except AttemptFailedError as failure:
+            failure.try_others = not failure.maybe_protocol and self._keeper.failed(credentials, failure.end)
+            raise
+        self._keeper.worked(credentials)
         self._protocol_known = True
         self._lost = asyncio.get_running_loop().create_future()
-        self._reading.opened(connection, opened.tls, self._protocol is ProtocolVersion.V5)
+        self._reading.opened(connection, credentials.tls, self._protocol is ProtocolVersion.V5)
+        renewing = False
         try:
             with contextlib.suppress(_LostError):
                 if not self._closing.is_set():
                     await self._bring_up(connection)
-                    await self._serve(connection, self._lost)
+                    renewing = await self._serve(connection, self._lost)
         finally:
             self._publisher.detach()
             self._up.clear()
@@ -211,7 +231,19 @@ class AiomqttLink:
                     await connection.close()
             except TimeoutError:
                 log.warning("the broker did not take our DISCONNECT in time")
+        if renewing:
+            return LinkEnd(
+                LinkCause.RENEWED, f"connecting to {self._address.url} again: certificate, key, CA or password files have changed"
+            )
         return self._why_ended(connection)
+
+    async def _credentials(self) -> Credentials:
+        """What to show the broker. Raises `AttemptFailedError`."""
+        try:
+            return await self._keeper.choose()
+        except TransportConfigError as error:
+            cause = LinkCause.TLS if isinstance(error, TlsMaterialError) else LinkCause.AUTH
+            raise AttemptFailedError(LinkEnd(cause, str(error))) from None
 
     async def _bring_up(self, connection: DirectConnection) -> None:
         """Subscribe, say `online`, tell everybody. Raises `AttemptFailedError` if a subscription is refused or nothing is answered."""
@@ -243,17 +275,23 @@ class AiomqttLink:
             raise _LostError
         raise AttemptFailedError(causes.explain_silence(self._address))
 
-    async def _serve(self, connection: DirectConnection, lost: asyncio.Future[None]) -> None:
-        """Keep-alive, retries and the watch over a silent broker, until the connection is lost."""
-        while not lost.done():
-            await asyncio.wait((lost,), timeout=_TICK_S)
-            connection.tick()
-            self._publisher.tick()
-            self._reading.sample()
-            if lost.done():
-                return
-            silent = self._publisher.overdue or connection.ping_overdue
-            self._set_state(LinkState.SUSPECT if silent else LinkState.UP)
+    async def _serve(self, connection: DirectConnection, lost: asyncio.Future[None]) -> bool:
+        """Keep-alive, retries and the watch over a silent broker, until the connection is lost; True to make it anew with new files."""
+        renewal = asyncio.create_task(renewal_due(self._keeper, self._publisher, self._monotonic, self._look_s))
+        try:
+            while not (lost.done() or renewal.done()):
+                await asyncio.wait((lost, renewal), timeout=_TICK_S, return_when=asyncio.FIRST_COMPLETED)
+                connection.tick()
+                self._publisher.tick()
+                self._reading.sample()
+                if lost.done():
+                    return False
+                silent = self._publisher.overdue or connection.ping_overdue
+                self._set_state(LinkState.SUSPECT if silent else LinkState.UP)
+            return not lost.done()
+        finally:
+            renewal.cancel()
+            await asyncio.gather(renewal, return_exceptions=True)
 
     def _why_ended(self, connection: DirectConnection) -> LinkEnd:
         end = causes.explain_end(connection.disconnect_reason, connection.stream_error, connection.keepalive_missed, self._address)

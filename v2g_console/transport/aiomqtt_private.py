@@ -10,7 +10,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS, Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -20,28 +20,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from v2g_console.transport import mqtt_frames
 from v2g_console.transport.buffered_socket import BufferedSocket
+from v2g_console.transport.connection_events import ConnectionEvents
 from v2g_console.transport.mqtt_frames import FrameError
 from v2g_console.transport.port import Outgoing
 
 OWN_PACKET_LIMIT = 1_048_576
-"""announced to MQTT 5 brokers: larger messages are not delivered to us"""
+"""announced to MQTT 5 brokers, which then keep larger messages back; from 3.1.1 brokers no more than this is taken of one"""
 _KEEPALIVE_TIMEOUT = 141
-
-
-class ConnectionEvents(Protocol):
-    """Who listens to a connection; all calls on the loop."""
-
-    def on_message(self, topic: str, payload: bytes, retained: bool) -> None:
-        """An inbound message."""
-
-    def on_puback(self, mid: int, reason: int) -> None:
-        """The broker took (or refused) the message with this packet id."""
-
-    def on_lost(self, connection: "DirectConnection") -> None:
-        """The connection, once established, has ended; called once."""
-
-    def on_drained(self) -> None:
-        """What was written has gone to the system; there is room for more."""
 
 
 @dataclass(slots=True)
@@ -75,6 +60,7 @@ class DirectConnection:
         self._socket: BufferedSocket | None = None
         self._descriptor = -1
         self._leftover = b""
+        self._skip = 0  # bytes still to come of a packet above the limit
         self._write_due = False
         self._writer_added = False
         self._abandoned = False
@@ -241,7 +227,8 @@ class DirectConnection:
 
     def _take(self, data: bytes) -> None:
         """Handle all whole packets in `data` and keep the rest."""
-        position = 0
+        position = min(self._skip, len(data))
+        self._skip -= position
         while (frame := mqtt_frames.next_frame(data, position)) is not None:
             kind = frame.first & 0xF0
             if kind == mqtt_frames.PUBLISH and mqtt_frames.is_fast_publish(frame.first):
@@ -254,6 +241,17 @@ class DirectConnection:
                 return
             position = frame.end
         self._leftover = data[position:]
+        if len(self._leftover) > OWN_PACKET_LIMIT:
+            self._cut_short()
+
+    def _cut_short(self) -> None:
+        """Hand on the beginning of a PUBLISH above the limit, which whoever decodes it refuses for its size, and skip its rest."""
+        whole = mqtt_frames.announced_frame(self._leftover, 0)
+        if whole is None or not mqtt_frames.is_fast_publish(whole.first):
+            raise FrameError(f"a packet above {OWN_PACKET_LIMIT} bytes")
+        self._take_publish(self._leftover, whole._replace(end=len(self._leftover)))
+        self._skip = whole.end - len(self._leftover)
+        self._leftover = b""
 
     def _take_publish(self, data: bytes, frame: mqtt_frames.Frame) -> None:
         message = mqtt_frames.read_publish(data, frame, self.mqtt5)

@@ -1,58 +1,51 @@
-"""One attempt at a connection: settings and files read afresh, a fresh client, and a cause if it fails."""
+"""One attempt at a connection: a fresh client, and a cause if it fails."""
 
-import asyncio
 import socket
 import ssl
-from dataclasses import dataclass
 
 import aiomqtt
 from aiomqtt import ProtocolVersion
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 
 from v2g_console.config.settings import MqttSettings
-from v2g_console.contract.link import LinkCause
 from v2g_console.transport import causes
-from v2g_console.transport.aiomqtt_private import ConnectionEvents, DirectConnection, connect_properties
+from v2g_console.transport.aiomqtt_private import DirectConnection, connect_properties
 from v2g_console.transport.causes import LinkEnd
-from v2g_console.transport.connect_options import BrokerAddress, TransportConfigError, read_password
-from v2g_console.transport.tls import TlsMaterialError, TlsSetup, build_tls
+from v2g_console.transport.connect_options import BrokerAddress
+from v2g_console.transport.connection_events import ConnectionEvents
+from v2g_console.transport.credentials import Credentials
 
 
 class AttemptFailedError(Exception):
-    """There is no connection. `maybe_protocol`: the broker may simply not know this MQTT version."""
+    """There is no connection. `maybe_protocol`: the broker may simply not know this MQTT version.
+
+    `try_others`: to be tried again at once with the credentials from before.
+    """
 
     def __init__(self, end: LinkEnd, *, maybe_protocol: bool = False) -> None:
         super().__init__(end.text)
         self.end = end
         self.maybe_protocol = maybe_protocol
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A connection with its CONNACK, and the TLS material it was made with."""
-
-    connection: DirectConnection
-    tls: TlsSetup | None
+        self.try_others = False
 
 
 async def open_connection(
-    settings: MqttSettings, address: BrokerAddress, protocol: ProtocolVersion, will: aiomqtt.Will | None, events: ConnectionEvents
-) -> Opened:
-    """Connect once. Certificates and password files are read again. Raises `AttemptFailedError`."""
-    loop = asyncio.get_running_loop()
-    try:
-        password = await loop.run_in_executor(None, read_password, settings)
-        tls = await loop.run_in_executor(None, build_tls, settings) if address.tls else None
-    except TransportConfigError as error:
-        cause = LinkCause.TLS if isinstance(error, TlsMaterialError) else LinkCause.AUTH
-        raise AttemptFailedError(LinkEnd(cause, str(error))) from None
-    client = _client(settings, address, protocol, will, password)
+    settings: MqttSettings,
+    address: BrokerAddress,
+    protocol: ProtocolVersion,
+    will: aiomqtt.Will | None,
+    events: ConnectionEvents,
+    credentials: Credentials,
+) -> DirectConnection:
+    """Connect once, up to the CONNACK. Raises `AttemptFailedError`."""
+    client = _client(settings, address, protocol, will, credentials.password)
+    tls = credentials.tls
     connection = DirectConnection(client, events, tls=tls.context if tls else None, connect_timeout_s=settings.connect_timeout_s)
     try:
         await connection.open()
     except aiomqtt.MqttError as error:
         raise _failure(error, connection, address) from None
-    return Opened(connection, tls)
+    return connection
 
 
 def _client(

@@ -34,7 +34,11 @@ class LinkEnd:
 def explain_refusal(reason: int, address: BrokerAddress) -> LinkEnd:
     """A CONNACK that says no. `reason` is the MQTT 5 code."""
     if reason == _BAD_CREDENTIALS:
-        return LinkEnd(LinkCause.AUTH, f"{address.url} refused user name or password: check mqtt.username and mqtt.password_file")
+        return LinkEnd(
+            LinkCause.AUTH,
+            f"{address.url} refused user name or password: check mqtt.username and mqtt.password_file"
+            + (", and that the client certificate has a common name" if address.tls else ""),
+        )
     if reason in (_NOT_AUTHORIZED, _BANNED, _BAD_AUTH_METHOD):
         return LinkEnd(
             LinkCause.AUTH, f"{address.url} did not authorise us: check mqtt.username, its password, the certificate and the broker's ACL"

@@ -9,6 +9,7 @@ from v2g_console.transport.description import decode_description, encode_descrip
 from v2g_console.transport.refused import Cause, RefusedMessageError
 from v2g_console.transport.strict import (
     MAX_TEXT,
+    MAX_UTC_MS,
     MAX_VEHICLE_KW,
     clipped,
     decode_with,
@@ -99,6 +100,7 @@ def decode_telemetry(payload: bytes, vehicle_id: str) -> Telemetry:
         require_utc_ms("ts", wire.ts)
         was_ms = wire.ts > MILLISECONDS_ABOVE
         ts_s = wire.ts / 1000 if was_ms else float(wire.ts)
+        require_range("ts", ts_s, 0.0, MAX_UTC_MS / 1000)  # seconds up to 1e11 would reach the year 5138
     return Telemetry(wire.soc, wire.power_kw, wire.available, wire.charging, ts_s, was_ms)
 
 

@@ -69,8 +69,11 @@ def parse_broker(url: str) -> BrokerAddress:
 
 
 def read_password(settings: MqttSettings) -> str | None:
-    """The password, read from its file each time so that a changed one is used. Raises `TransportConfigError`."""
-    if settings.password_file is None:
+    """The password, read from its file each time so that a changed one is used. Raises `TransportConfigError`.
+
+    The loader of the configuration leaves what it read from the file in `password` too (for redaction) and refuses a secret given twice.
+    """
+    if settings.password_file is None or settings.password_file.is_fifo():  # a pipe gave it to the loader, once
         return settings.password.get_secret_value() or None
     return read_secret(settings.password_file, "mqtt.password_file")
 
@@ -93,8 +96,6 @@ def _check_credentials(settings: MqttSettings, address: BrokerAddress) -> None:
         return
     if not settings.username:
         raise TransportConfigError(f"mqtt.auth_method is {settings.auth_method.value}: mqtt.username is missing")
-    if settings.password_file and settings.password.get_secret_value():
-        raise TransportConfigError("mqtt.password and mqtt.password_file are both given: keep one")
     if not read_password(settings):
         raise TransportConfigError("mqtt.password_file (or V2G__MQTT__PASSWORD) is missing or empty")
     if not (address.tls or address.is_loopback or settings.allow_plaintext_credentials):
@@ -117,5 +118,3 @@ def _check_certificates(settings: MqttSettings, address: BrokerAddress) -> None:
         raise TransportConfigError(f"mqtt.auth_method is {settings.auth_method.value} but a client certificate is given: say {wanted}")
     if settings.ca_bundle and not address.tls:
         raise TransportConfigError(f"mqtt.ca_bundle is given but mqtt.broker is {address.url}: use ssl://")
-    if settings.client_key_password_file and settings.client_key_password.get_secret_value():
-        raise TransportConfigError("mqtt.client_key_password and mqtt.client_key_password_file are both given: keep one")

@@ -39,6 +39,9 @@ class _DescriptionV2(_DescriptionV1, frozen=True, kw_only=True):
     min_charge_kw: float = 0.0
     min_discharge_kw: float = 0.0
     consent: bool = True
+    ramp_kw_per_s: float = 0.0
+    phases: int = 0
+    phase: int = 0
     protocol: int = 1
 
 
@@ -78,6 +81,9 @@ def decode_description(payload: bytes, vehicle_id: str) -> Description:
         min_discharge_kw=require_range("min_discharge_kw", wire.min_discharge_kw, 0.0, MAX_VEHICLE_KW),
         consent=wire.consent,
         protocol=2 if wire.protocol >= 2 else 1,
+        ramp_kw_per_s=require_range("ramp_kw_per_s", wire.ramp_kw_per_s, 0.0, MAX_VEHICLE_KW),
+        phases=int(require_range("phases", wire.phases, 0, 3)),
+        phase=int(require_range("phase", wire.phase, 0, 3)),
     )
 
 
@@ -112,6 +118,9 @@ def encode_description(vehicle_id: str, description: Description) -> bytes:
             min_charge_kw=description.min_charge_kw,
             min_discharge_kw=description.min_discharge_kw,
             consent=description.consent,
+            ramp_kw_per_s=description.ramp_kw_per_s,
+            phases=description.phases,
+            phase=description.phase,
             protocol=description.protocol,
         )
     )

@@ -43,6 +43,12 @@ class InboundPublish(NamedTuple):
 
 def next_frame(data: bytes, position: int) -> Frame | None:
     """The packet that starts at `position`, or None if it is not complete yet. Raises `FrameError` for an impossible length."""
+    frame = announced_frame(data, position)
+    return frame if frame is not None and frame.end <= len(data) else None
+
+
+def announced_frame(data: bytes, position: int) -> Frame | None:
+    """The packet that starts at `position`, as long as it says, or None if it has not said it yet. Raises `FrameError`."""
     length = 0
     at = position + 1
     for shift in (0, 7, 14, 21):
@@ -52,8 +58,7 @@ def next_frame(data: bytes, position: int) -> Frame | None:
         at += 1
         length |= (byte & 0x7F) << shift
         if byte < 0x80:
-            end = at + length
-            return Frame(data[position], at, end) if end <= len(data) else None
+            return Frame(data[position], at, at + length)
     raise FrameError("remaining length of more than four bytes")
 
 

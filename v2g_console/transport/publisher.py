@@ -90,6 +90,11 @@ class Publisher:
         return len(self._flights)
 
     @property
+    def idle(self) -> bool:
+        """True if nothing is in flight, waiting to be repeated or still to be sent."""
+        return not (self._flights or self._waiting or self._bulks)
+
+    @property
     def overdue(self) -> bool:
         """True if a publish has waited for its PUBACK for 3 s, and none has come since."""
         if self._silent:

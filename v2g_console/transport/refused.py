@@ -22,6 +22,8 @@ class Cause(StrEnum):
     BAD_ID = "bad_id"  # the id in topic or payload is not one
     UNKNOWN_TOPIC = "unknown_topic"
     RETAINED = "retained"  # a kept message where only fresh ones count
+    WRONG_VEHICLE = "wrong_vehicle"  # an ack, on one vehicle's topic, of another one's command
+    FLEET_FULL = "fleet_full"  # a new vehicle above fleet.max_vehicles
     INTERNAL = "internal"  # our own handler failed on it: a bug, see the log
 
 

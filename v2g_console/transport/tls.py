@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from v2g_console.config.redact import learn_secret
 from v2g_console.config.settings import MqttSettings
 from v2g_console.transport.connect_options import TransportConfigError, read_secret
 
 DAY_S = 86_400.0
-WARN_BELOW_DAYS = 14.0
 
 
 class TlsMaterialError(TransportConfigError):
@@ -22,9 +22,13 @@ class TlsSetup:
     """A context for one connection attempt, with what is known of our own certificate."""
 
     context: ssl.SSLContext
-    certificate_days: float | None
-    """days until our own certificate expires; None without one"""
+    not_after_s: float | None
+    """UTC seconds at which our own certificate expires; None without one"""
     warnings: tuple[str, ...]
+
+    def days_left(self, now_s: float) -> float | None:
+        """Days until our own certificate expires, negative afterwards; None without one."""
+        return None if self.not_after_s is None else (self.not_after_s - now_s) / DAY_S
 
 
 def build_tls(settings: MqttSettings, now_s: float | None = None) -> TlsSetup:
@@ -33,8 +37,8 @@ def build_tls(settings: MqttSettings, now_s: float | None = None) -> TlsSetup:
     context = _trusting_the_system() if settings.ca_bundle is None else _trusting_only(settings.ca_bundle)
     if settings.client_cert is None or settings.client_key is None:
         return TlsSetup(context, None, ())
-    days, warnings = _load_own(context, settings, settings.client_cert, settings.client_key, now_s)
-    return TlsSetup(context, days, warnings)
+    not_after_s, warnings = _load_own(context, settings, settings.client_cert, settings.client_key, now_s)
+    return TlsSetup(context, not_after_s, warnings)
 
 
 def days_left(certificate: dict[str, Any], now_s: float) -> float:
@@ -60,27 +64,24 @@ def _trusting_only(ca_bundle: Path) -> ssl.SSLContext:
 
 
 def _load_own(context: ssl.SSLContext, settings: MqttSettings, certificate: Path, key: Path, now_s: float) -> tuple[float, tuple[str, ...]]:
-    """(days left, warnings) after loading certificate and key into `context`."""
+    """(end of validity in UTC seconds, warnings) after loading certificate and key into `context`."""
     _require_readable(certificate, "mqtt.client_cert")
     _require_readable(key, "mqtt.client_key")
     decoded = _decode_certificate(certificate)
-    days = days_left(decoded, now_s)
-    if days <= 0:
+    not_after_s = float(ssl.cert_time_to_seconds(str(decoded["notAfter"])))
+    if not_after_s <= now_s:
         raise TlsMaterialError(f"mqtt.client_cert: {certificate} expired on {decoded['notAfter']}: install a new one")
     if ssl.cert_time_to_seconds(str(decoded["notBefore"])) > now_s:
         raise TlsMaterialError(f"mqtt.client_cert: {certificate} is valid only from {decoded['notBefore']}: check the clock")
     password = _key_password(settings)
+    learn_secret(password)
     try:
         # an empty password instead of None: OpenSSL would ask on the terminal
         context.load_cert_chain(certificate, key, password=password or "")
     except (ssl.SSLError, ValueError) as error:
         raise TlsMaterialError(f"mqtt.client_key: {_key_fault(error, key, certificate, bool(password))}") from None
-    warnings = []
-    if days < WARN_BELOW_DAYS:
-        warnings.append(f"client certificate expires in {days:.1f} days: {certificate}")
-    if key.stat().st_mode & 0o077:
-        warnings.append(f"private key can be read by others: chmod 600 {key}")
-    return days, tuple(warnings)
+    warnings = (f"private key can be read by others: chmod 600 {key}",) if key.stat().st_mode & 0o077 else ()
+    return not_after_s, warnings
 
 
 def _key_fault(error: Exception, key: Path, certificate: Path, with_password: bool) -> str:
@@ -94,7 +95,7 @@ def _key_fault(error: Exception, key: Path, certificate: Path, with_password: bo
 
 
 def _key_password(settings: MqttSettings) -> str:
-    if settings.client_key_password_file is not None:
+    if settings.client_key_password_file is not None and not settings.client_key_password_file.is_fifo():
         return read_secret(settings.client_key_password_file, "mqtt.client_key_password_file")
     return settings.client_key_password.get_secret_value()
 

@@ -78,3 +78,6 @@ class Description(msgspec.Struct, frozen=True):
     min_discharge_kw: float
     consent: bool
     protocol: int
+    ramp_kw_per_s: float = 0.0  # fastest change of its power; 0: not told
+    phases: int = 0  # of its charger: 1, 2 or 3; 0: not told
+    phase: int = 0  # the one it is on, 1 to 3, where phases is 1; 0: not told

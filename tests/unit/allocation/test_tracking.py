@@ -37,15 +37,24 @@ def test_a_perfect_response_scores_one() -> None:
     assert _parts(_score(signal, signal.copy())) == pytest.approx([1.0] * 5)
 
 
-def test_ten_seconds_of_latency_cost_nothing_and_a_minute_costs_a_sixth_of_the_delay() -> None:
+def test_ten_seconds_of_latency_cost_no_delay_and_a_minute_costs_a_sixth_of_the_delay() -> None:
     signal = _signal()
     allowed = _score(signal, _late(signal, 1))
     assert (allowed.delay, allowed.correlation) == pytest.approx((1.0, 1.0))
-    assert allowed.precision == pytest.approx(1.0)
     late = _score(signal, _late(signal, 6))
     assert late.correlation == pytest.approx(1.0, abs=0.02)
     assert late.delay == pytest.approx(1.0 - 50.0 / 300.0, abs=0.03)
     assert late.precision < 0.5
+
+
+@pytest.mark.parametrize(("late_s", "least", "most"), [(0, 1.0, 1.0), (4, 1.0, 1.0), (6, 0.8, 0.97), (8, 0.5, 0.94)])
+def test_power_that_comes_late_is_an_error_of_precision(late_s: int, least: float, most: float) -> None:
+    rules = TrackingRules(sample_s=2.0)
+    walk = np.cumsum(np.random.default_rng(5).normal(0.0, 40.0, SAMPLES // 2)) + 300.0
+    signal = np.repeat(walk, 2)  # a new target every 4 s
+    score = _score(signal, _late(signal, late_s // 2), rules)
+    assert least <= score.precision <= most
+    assert score.delay == 1.0, "within the allowance of the delay score"
 
 
 def test_precision_is_the_mean_error_over_the_mean_size() -> None:
@@ -157,9 +166,11 @@ def test_the_collector_forgets_what_is_older_than_it_keeps() -> None:
 def test_the_collector_knows_gaps_ignores_the_past_and_survives_a_pause() -> None:
     collector = TrackingCollector(TrackingRules(kept_s=600.0))
     assert collector.score() is None
+    assert collector.span_s == 0.0
     signal = _signal(6, 40)
     for k, value in enumerate(signal):
         collector.feed(10.0 * k, float(value), None if k == 7 else float(value))
+    assert collector.span_s == 390.0
     collector.feed(5.0, 1e9, 1e9)
     collector.feed(float("nan"), 1.0, 1.0)
     score = collector.score()

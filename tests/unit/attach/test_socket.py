@@ -16,6 +16,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.unit.attach.scripted_port import FIRST_ID, READY, TS, ScriptedPort, dispatch_event, until
 from v2g_console.attach import client as client_module
@@ -26,16 +28,18 @@ from v2g_console.attach.errors import (
     EngineAlreadyRunningError,
     EngineGoneError,
     EngineNotRunningError,
-    NotCarriedError,
     SocketPathError,
 )
+from v2g_console.attach.peer import Peer
 from v2g_console.attach.server import SocketServer
+from v2g_console.attach.shelf import Shelf
 from v2g_console.contract import CONTRACT_VERSION
 from v2g_console.contract.events import DispatchCompleted, RequestAccepted
 from v2g_console.contract.link import LinkHealth
-from v2g_console.contract.replies import Accepted, FleetPage, FleetRow, PlanView, Refusal, Refused, Reply, StatusView, StopView
+from v2g_console.contract.replies import Accepted, FleetPage, FleetRow, PlanView, Refusal, Refused, Reply, StatusView
 from v2g_console.contract.requests import Cancel, Dispatch, Fleet, Origin, Request, Status, Stop
 from v2g_console.contract.snapshot import DispatchView, EngineInfo, FleetSummary
+from v2g_console.contract.stop import StopView
 from v2g_console.domain.states import DispatchState
 from v2g_console.version import program_version
 
@@ -159,13 +163,6 @@ async def test_answers_of_somebody_elses_queries_stay_out_of_the_stream(path: Pa
     async with serving(port, path), SocketClient(path) as engine:
         await port.emit(event)
         assert (await engine.events(0, 5.0)).events == (msgspec.structs.replace(event, result=None),)
-
-
-async def test_snapshots_are_refused_clearly(path: Path) -> None:
-    async with serving(ScriptedPort(), path), SocketClient(path) as engine:
-        with pytest.raises(NotCarriedError, match="the socket carries no snapshots: use status and fleet"):
-            await engine.snapshot()
-        assert isinstance(await engine.request(Status(), CLI), Accepted)
 
 
 async def test_a_long_poll_does_not_hold_up_a_stop(path: Path) -> None:
@@ -448,6 +445,28 @@ async def test_a_malformed_request_is_answered_and_the_connection_lives_on(path:
         await caller.close()
 
 
+async def test_text_that_is_no_utf_8_is_answered_like_anything_malformed(path: Path) -> None:
+    async with serving(ScriptedPort(), path):
+        caller = await RawCaller.connect(path)
+        await caller.greet()
+        call = msgspec.msgpack.encode(
+            {"number": 7, "method": "request", "body": {"request": {"request": "status"}, "origin": {"user": "###", "way": "cli"}}}
+        )
+        await caller.send(call.replace(b"###", b"\xff\xfe\xfd"))
+        assert b"not a request" in await caller.read()
+        await caller.send(call)
+        assert msgspec.msgpack.decode(await caller.read(), type=frames.Answer).kind == "accepted"
+        await caller.close()
+
+
+async def test_a_hello_that_is_no_utf_8_is_told_so(path: Path) -> None:
+    async with serving(ScriptedPort(), path):
+        caller = await RawCaller.connect(path)
+        await caller.send(frames.encode(frames.Hello(contract=CONTRACT_VERSION, version="#")).replace(b"#", b"\xff"))
+        assert b"farewell" in await caller.read()
+        await caller.close()
+
+
 async def test_two_calls_with_one_number_break_the_connection(path: Path) -> None:
     port = ScriptedPort()
     async with serving(port, path):
@@ -455,6 +474,7 @@ async def test_two_calls_with_one_number_break_the_connection(path: Path) -> Non
         await caller.greet()
         poll = msgspec.msgpack.encode({"number": 1, "method": "events", "body": {"after": 0, "wait_s": 60.0}})
         await caller.send(poll)
+        await until(lambda: port.polls == 1)
         await caller.send(poll)
         assert b"call number 1 is in use" in await caller.read()
         await caller.close()
@@ -546,3 +566,49 @@ async def test_a_caller_who_does_not_read_is_cut_off_and_delays_nobody(path: Pat
             assert server.callers == 2
             await until(lambda: server.callers == 1)
             assert isinstance(await honest.request(Status(), CLI), Accepted)
+
+
+class Sink:
+    """The writing end of a connection to nowhere."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    async def drain(self) -> None:
+        """Never full."""
+
+    def is_closing(self) -> bool:
+        return False
+
+
+HELLO_FRAME = frames.framed(frames.encode(frames.Hello(contract=CONTRACT_VERSION, version="0")))
+_method = st.sampled_from(["request", "events", "snapshot", "withdraw", "eval"])
+_value = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(max_size=5) | st.binary(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["request", "origin", "base", "after", "wait_s", "x"]), inner)
+    ),
+    max_leaves=6,
+)
+_call = st.fixed_dictionaries({"number": st.integers(0, 3), "method": _method, "body": _value}).map(msgspec.msgpack.encode)
+
+
+@given(st.booleans(), st.lists(_call | st.binary(max_size=60), max_size=6), st.binary(max_size=6))
+def test_no_bytes_from_a_caller_raise_in_the_engine(greets: bool, bodies: list[bytes], rest: bytes) -> None:
+    async def serve() -> bytes:
+        reader, sink = asyncio.StreamReader(), Sink()
+        reader.feed_data((HELLO_FRAME if greets else b"") + b"".join(map(frames.framed, bodies)) + rest)
+        reader.feed_eof()
+        port, requests = ScriptedPort(), set[asyncio.Task[None]]()
+        peer = Peer(pid=1, uid=1000, user="ana")
+        writer: asyncio.StreamWriter = sink  # type: ignore[assignment]  # the part of one that a session uses
+        served = session.Session(port, reader, writer, peer=peer, shelf=Shelf(port), instance="i", requests=requests, most_requests=64)
+        await served.run()
+        await asyncio.gather(*requests)
+        return sink.written
+
+    written = asyncio.run(serve())
+    assert not greets or written.startswith(b"\0\0")

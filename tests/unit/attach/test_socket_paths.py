@@ -8,7 +8,7 @@ import pytest
 
 from v2g_console.attach import paths
 from v2g_console.attach.errors import SocketPathError
-from v2g_console.attach.paths import check_before_connecting, find_socket, make_folder, socket_path
+from v2g_console.attach.paths import check_before_connecting, find_console_socket, find_socket, make_folder, socket_path
 from v2g_console.config.settings import SocketSettings
 
 
@@ -97,3 +97,20 @@ def test_a_folder_that_cannot_be_made_names_itself_and_the_key(tmp_path: Path) -
     (tmp_path / "file").touch()
     with pytest.raises(SocketPathError, match=r"can't make .*file.* for the socket: .*; set socket\.path"):
         make_folder(tmp_path / "file" / "v2g.sock")
+
+
+def test_a_console_finds_the_one_demo_when_no_engine_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(paths, "SYSTEM_FOLDER", tmp_path / "none")
+    folder = tmp_path / "v2g-console"
+    folder.mkdir()
+    usual, demo = folder / "v2g-console.sock", folder / "demo-4711.sock"
+    assert find_console_socket(SocketSettings()) == usual
+    demo.touch()
+    assert find_console_socket(SocketSettings()) == demo
+    assert find_console_socket(SocketSettings(path=tmp_path / "mine.sock")) == tmp_path / "mine.sock"
+    (folder / "demo-4712.sock").touch()
+    assert find_console_socket(SocketSettings()) == usual, "which of two is not for us to say"
+    usual.touch()
+    (folder / "demo-4712.sock").unlink()
+    assert find_console_socket(SocketSettings()) == usual

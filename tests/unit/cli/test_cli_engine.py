@@ -17,10 +17,10 @@ from v2g_console.contract.replies import (
     FleetRow,
     Refusal,
     Refused,
-    StopView,
 )
 from v2g_console.contract.requests import Dispatch, Fleet, Resume, Status, Stop
 from v2g_console.contract.snapshot import FleetSummary
+from v2g_console.contract.stop import StopView
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,28 @@ from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.options import DemoOptions, RunOptions
 from v2g_console.contract.requests import Dispatch
 
-COMMANDS = ("run", "demo", "simulate", "dispatch", "update", "stop", "resume", "status", "fleet", "journal", "config")
+COMMANDS = (
+    "run",
+    "demo",
+    "attach",
+    "simulate",
+    "dispatch",
+    "update",
+    "cancel",
+    "stop",
+    "resume",
+    "approvals",
+    "approve",
+    "reject",
+    "status",
+    "fleet",
+    "tag",
+    "alarms",
+    "note",
+    "handover",
+    "journal",
+    "config",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +78,20 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [*COMMANDS, "fleet ls", "fleet show", "fleet export", "fleet reset", "config check", "config show", "config schema", "config init"],
+    [
+        *COMMANDS,
+        "fleet ls",
+        "fleet show",
+        "fleet export",
+        "fleet reset",
+        "tag add",
+        "tag rm",
+        "tag ls",
+        "config check",
+        "config show",
+        "config schema",
+        "config init",
+    ],
 )
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code([*command.split(), "-h"]) == ExitCode.DONE
@@ -272,8 +306,9 @@ def test_config_check_show_schema_and_init(empty_folder: Path, capsys: pytest.Ca
     assert exit_code(["config", "check"]) == ExitCode.USAGE
     assert capsys.readouterr().err == "config.yaml:3 mqtt.qos.command: expected 0, 1 or 2, got 3\n"
     (empty_folder / "config.yaml").write_text("mqtt:\n  password: geheim\n  username: u\n")
-    assert exit_code(["config", "check"]) == ExitCode.DONE
-    assert "config.yaml:3 mqtt.username: not used: mqtt.auth_method is none (warning)" in capsys.readouterr().err
+    assert exit_code(["config", "check"]) == ExitCode.USAGE
+    told = capsys.readouterr().err
+    assert "config.yaml:3 mqtt.username: not used: mqtt.auth_method is none (warning)" in told and "say username_password" in told
     assert exit_code(["config", "show"]) == ExitCode.DONE
     out = capsys.readouterr().out
     assert "geheim" not in out

@@ -121,6 +121,7 @@ def test_a_contradiction_names_its_key_and_line(tmp_path: Path, text: str, probl
         "dispatch: {lp_first: [MA, NEBEF], strict: [FCR], emphasis: false, reallocation: none, tuner: acks}",
         "dispatch: {trust: {first_hold_s: 30, longest_hold_s: 30}}",
         "dispatch: {full_activation_s: 750, ramp_kw_per_s: 0.5, max_power_kw: 900}",
+        "dispatch: {release_ramp_s: 30, vehicle_ramp_kw_per_s: 0.1, protect_below_min_soc: false}",
     ],
 )
 def test_what_goes_together_is_accepted(tmp_path: Path, text: str) -> None:
@@ -152,8 +153,20 @@ def test_a_rule_is_silent_about_a_value_that_is_wrong_by_itself_or_misspelt(tmp_
             "dispatch.confirm_above_kw: never asked: dispatch.max_power_kw refuses above 400 kW",
         ),
         (
+            "metrics: {host: 0.0.0.0}",
+            "metrics.host: whoever reaches '0.0.0.0' can read the metrics, there is no password: 127.0.0.1, or a firewall",
+        ),
+        (
             "dispatch: {full_activation_s: 1801}",
             "dispatch.full_activation_s: longer than any reserve product allows (1800 s, replacement reserve)",
+        ),
+        (
+            "dispatch: {release_ramp_s: 31}",
+            "dispatch.release_ramp_s: v2 vehicles release themselves 30 s after the end, whatever the ramp says",
+        ),
+        (
+            "dispatch: {vehicle_ramp_kw_per_s: 0.001}",
+            "dispatch.vehicle_ramp_kw_per_s: a charger of 11 kW would take 11000 s: write kW per second, such as 0.5",
         ),
         (
             "dispatch: {ramp_kw_per_s: 0.1, max_power_kw: 500}",

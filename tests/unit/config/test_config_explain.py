@@ -11,9 +11,33 @@ from v2g_console.allocation.emphasis import SEGMENT_DEFAULTS
 from v2g_console.config.explain import EXAMPLE_NAME, example_text, json_schema, shown_values, value_at, write_start
 from v2g_console.config.keys import ENTRY_KEYS, KEYS, SECTIONS
 from v2g_console.config.load import load
-from v2g_console.config.settings import EmphasisSettings, GridSettings, NodeSettings, SegmentSettings, Settings
+from v2g_console.config.settings import (
+    AccessSettings,
+    AlarmDelaySettings,
+    AlarmSettings,
+    ConsoleSettings,
+    EmphasisSettings,
+    FleetSettings,
+    GridSettings,
+    KeySettings,
+    NodeSettings,
+    RoleSettings,
+    SegmentSettings,
+    Settings,
+    SiteVehiclesSettings,
+)
+from v2g_console.domain.roles import Role
 
 EXAMPLE = Path(__file__).parents[3] / EXAMPLE_NAME
+
+REQUIRED = (
+    "grid.nodes[].name",
+    "segments[].name",
+    "fleet.sites[].site",
+    "access.roles[].role",
+    "alarms.delays[].kind",
+    "console.keys[].action",
+)
 
 
 def uncommented(text: str) -> str:
@@ -63,9 +87,14 @@ def test_every_key_is_described_or_speaks_for_itself() -> None:
 def test_a_keys_default_is_what_the_settings_use() -> None:
     assert {path: value_at(Settings(), path) for path in KEYS} == {path: key.default for path, key in KEYS.items()}
     segment = SegmentSettings(name="a", emphasis=EmphasisSettings(soc=2))
-    settings = Settings(grid=GridSettings(nodes=(NodeSettings(name="a"),)), segments=(segment,))
+    fleet = FleetSettings(sites=(SiteVehiclesSettings(site="a"),))
+    access = AccessSettings(roles=(RoleSettings(role=Role.VIEWER),))
+    alarms = AlarmSettings(delays=(AlarmDelaySettings(kind="shortfall"),))
+    console = ConsoleSettings(keys=(KeySettings(action="dispatch.compose"),))
+    grid = GridSettings(nodes=(NodeSettings(name="a"),))
+    settings = Settings(access=access, alarms=alarms, console=console, fleet=fleet, grid=grid, segments=(segment,))
     for path, key in ENTRY_KEYS.items():
-        if path not in ("grid.nodes[].name", "segments[].name", "segments[].emphasis.soc"):
+        if path not in (*REQUIRED, "segments[].emphasis.soc"):
             assert value_at(settings, path.replace("[]", "[0]")) == key.default, path
 
 

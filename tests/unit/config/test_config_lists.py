@@ -64,7 +64,17 @@ def test_show_has_every_key_of_every_entry_with_its_line(tmp_path: Path) -> None
     result = loaded(tmp_path, FEEDER)
     rows = {row.key: (row.value, row.origin.replace(f"{tmp_path}/", "")) for row in shown_values(result)}
     assert [key for key in rows if key.startswith("grid.nodes[1]")] == [
-        f"grid.nodes[1].{name}" for name in ("name", "parent", "import_kw", "export_kw", "base_load_kw")
+        f"grid.nodes[1].{name}"
+        for name in (
+            "name",
+            "parent",
+            "import_kw",
+            "export_kw",
+            "base_load_kw",
+            "phase_import_a",
+            "phase_export_a",
+            "phase_base_load_kw",
+        )
     ]
     assert rows["grid.nodes[0].import_kw"] == ("150", "config.yaml:6")
     assert rows["grid.nodes[1].export_kw"] == ("160", "config.yaml:8")
@@ -143,11 +153,12 @@ segments:
         ("grid: []", "grid: expected a section with keys such as 'fleet_import_kw:', got a list"),
         ("grid: {node: []}", "grid.node: unknown key; did you mean grid.nodes?"),
         ("nodes: []", "nodes: unknown key; did you mean grid.nodes?"),
-        ("grid: {zzz: 1}", "grid.zzz: unknown key; grid takes fleet_import_kw, fleet_export_kw, nodes"),
+        ("grid: {zzz: 1}", "grid.zzz: unknown key; grid takes fleet_import_kw, fleet_export_kw, phase_voltage_v, nodes"),
         ("base_load_kw: 3", "base_load_kw: unknown key; did you mean grid.nodes[].base_load_kw?"),
         (
             "grid: {nodes: [{name: a, zzz: 1}]}",
-            "grid.nodes[0].zzz: unknown key; grid.nodes[0] takes name, parent, import_kw, export_kw, base_load_kw",
+            "grid.nodes[0].zzz: unknown key; grid.nodes[0] takes name, parent, import_kw, export_kw, base_load_kw, "
+            "phase_import_a, phase_export_a, phase_base_load_kw",
         ),
         ("'segments[0].name': x", "segments[0].name: expected a section with keys, not a path: one name a line"),
         ("grid: {'nodes[999999999]': {name: x}}", "grid.nodes[999999999]: expected a section with keys, not a path: one name a line"),

@@ -99,9 +99,8 @@ console: {refresh_hz: 9}
         "config.yaml:8 mqtt.ack_topic: expected a topic with one level '+' in the place of the vehicle id, got 'vehicle/ack'",
         "config.yaml:10 dispatch.lease_s: expected a number of at least 30, got 3",
         "config.yaml:11 dispatch.weights: expected a section with keys such as 'soc:', got '7'",
-        "config.yaml:12 foo: unknown key; "
-        "known sections are mqtt, dispatch, telemetry, fleet, grid, segments, metrics, prediction, journal, console, socket",
-        "config.yaml:13 console.refresh_hz: expected a number from 0.2 to 4, got 9",
+        f"config.yaml:12 foo: unknown key; known sections are {', '.join(Settings.model_fields)}",
+        "config.yaml:13 console.refresh_hz: expected a number from 1 to 4, got 9",
         "environment V2G__MQTT__PASWORD mqtt.pasword: unknown key; did you mean V2G__MQTT__PASSWORD?",
         "environment V2G__METRICS__PORT metrics.port: expected a whole number from 0 to 65535, got 70000",
     ]

@@ -8,9 +8,9 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
-from v2g_console.config.redact import RedactingFilter, Redactor, secrets_of
+from v2g_console.config.redact import RedactingFilter, Redactor, learn_secret, redacted, secrets_of
 from v2g_console.config.settings import MqttSettings, Settings
 
 SECRET = 'p@ss "wört" \\ 1'
@@ -77,3 +77,17 @@ def test_a_filter_masks_message_arguments_traceback_and_extra_fields() -> None:
     assert text.startswith("tried *** {'user': 'u', 'password': '***'} 3\nTraceback")
     assert "ValueError: bad login ***" in text
     assert text.endswith("plain 5 None 4\n")
+
+
+def test_a_secret_learned_later_is_masked_by_redactors_made_before() -> None:
+    before = Redactor(["first-secret"])
+    assert before.text("first-secret second-secret-x") == "*** second-secret-x"
+    learn_secret("second-secret-x")
+    assert before.text("first-secret second-secret-x") == "*** ***"
+    assert redacted("it was second-secret-x") == "it was ***"
+
+
+def test_settings_that_do_not_fit_are_told_without_what_was_written() -> None:
+    with pytest.raises(ValidationError) as caught:
+        MqttSettings.model_validate({"password": ["canary-in-a-list"], "qos": "canary-as-qos"})
+    assert "canary" not in str(caught.value)

@@ -118,3 +118,11 @@ def test_a_secret_may_come_through_a_pipe(tmp_path: Path) -> None:
     finally:
         os.close(reading)
     assert mqtt.password.get_secret_value() == "from-a-vault"
+
+
+@pytest.mark.parametrize("key", ["password_file", "client_key_password_file", "client_cert", "client_key", "ca_bundle"])
+def test_what_every_user_can_change_is_an_error(tmp_path: Path, key: str) -> None:
+    secret(tmp_path, b"x\n", 0o602)
+    assert problems(tmp_path, f"mqtt:\n  {key}: secret.txt\n") == [
+        f"config.yaml:2 mqtt.{key}: every user can change secret.txt, and so choose whom we trust or who we are: chmod o-w"
+    ]

@@ -11,6 +11,7 @@ from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.outcome import outcome_code
 from v2g_console.contract.replies import Accepted, Refusal, Refused
 from v2g_console.contract.snapshot import FLEET_STATE_NAMES, QUALITY_MARKS
+from v2g_console.contract.tags import TagKind, TagScope
 from v2g_console.domain.vehicle import Quality
 
 FIELDS = {"signal": "FCR", "power_kw": 50.0, "duration_s": 300.0}
@@ -29,6 +30,21 @@ EVERY_REQUEST = [
     requests.DispatchDetail(dispatch_id="7f3a"),
     requests.AckAlarm(alarm_id="link_lost"),
     requests.ResetTrust(vehicle_id="veh-1"),
+    requests.Tag(kind=TagKind.INHIBIT, scope=TagScope.VEHICLE, name="veh-1", note="roof works"),
+    requests.Untag(tag_id="t7f3a", note="done"),
+    requests.Tags(),
+    requests.StopList(),
+    requests.Identity(),
+    requests.Approve(approval_id="p7f3a", revision=2),
+    requests.Reject(approval_id="p7f3a", reason="too much"),
+    requests.Lock(idle_s=600.0),
+    requests.Unlock(),
+    requests.Journal(before=900, kind="request", vehicle_id="veh-1"),
+    requests.JournalEntry(number=812),
+    requests.ShelveAlarm(alarm_id="shortfall:7f3a", for_s=1800.0, reason="known"),
+    requests.UnshelveAlarm(alarm_id="shortfall:7f3a"),
+    requests.Note(text="call RTE at 15:00"),
+    requests.Handover(since_s=43_200.0),
 ]
 
 

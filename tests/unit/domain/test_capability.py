@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.unit.domain.vehicles import vehicles
-from v2g_console.domain.capability import CapabilityRules, capability, release_setpoint_kw
+from v2g_console.domain.capability import CapabilityRules, capability, holds_s, release_setpoint_kw
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.vehicle import Baseline
 
@@ -167,3 +167,47 @@ def test_an_empty_fleet_has_empty_bounds() -> None:
 )
 def test_a_release_leaves_nobody_uncharged(columns: dict[str, object], setpoint_kw: float) -> None:
     assert release_setpoint_kw(vehicles(**columns), RULES)[0] == pytest.approx(setpoint_kw)  # type: ignore[arg-type]  # a table of columns
+
+
+@pytest.mark.parametrize(("soc", "baseline_kw", "up_kw"), [(0.25, -7.0, 0.0), (0.25, 0.0, 0.0), (0.31, -7.0, 7.0), (0.3, -7.0, 7.0)])
+def test_below_its_wanted_soc_a_vehicle_without_a_known_departure_is_never_made_to_charge_less(
+    soc: float, baseline_kw: float, up_kw: float
+) -> None:
+    hungry = vehicles(is_v2g=False, soc=soc, baseline_kw=baseline_kw, departure_s=np.inf)
+    can = capability(hungry, 930.0, RULES)
+    assert can.up_kw[0] == pytest.approx(up_kw)
+    assert (can.up_reason[0] == Reason.SOC_BELOW_MIN) == (soc < 0.3)
+    assert can.down_kw[0] == pytest.approx(11.0 + baseline_kw), "charging more is welcome"
+
+
+def test_a_known_departure_or_the_configuration_lets_it_charge_later() -> None:
+    told = vehicles(soc=0.25, baseline_kw=-7.0, departure_s=20 * HOUR)
+    assert capability(told, 930.0, RULES).up_kw[0] > 6.9
+    untold = vehicles(soc=0.25, baseline_kw=-7.0, departure_s=np.inf)
+    assert capability(untold, 930.0, CapabilityRules(protect_below_min_soc=False)).up_kw[0] == pytest.approx(7.0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "setpoint_kw", "hours"),
+    [
+        ({"departure_s": np.inf}, 6.0, 0.2 * 60 * 0.94 / 6.0),  # down to the wanted 0.3
+        ({"departure_s": np.inf, "reserve_soc": 0.4}, 6.0, 0.1 * 60 * 0.94 / 6.0),
+        ({"departure_s": np.inf}, -10.0, 0.5 * 60 / 0.94 / 10.0),
+        ({"departure_s": np.inf, "charge_limit_soc": 0.8}, -10.0, 0.3 * 60 / 0.94 / 10.0),
+        ({"departure_s": np.inf}, 0.0, np.inf),
+        ({"departure_s": 2 * HOUR}, 0.0, 2.0),  # it leaves with what it wants
+        ({"departure_s": 2 * HOUR, "min_soc": 0.6}, 0.0, (2 - 1 / 6) - 6.0 / (0.94 * 11.0)),  # the last moment to begin charging
+        (
+            {"departure_s": 2 * HOUR, "min_soc": 0.45},
+            2.0,
+            (3.0 + 10.34 * 11 / 6) / (10.34 + 2 / 0.94),
+        ),  # later it can't get back what it gave
+        ({"departure_s": 2 * HOUR, "min_soc": 0.9}, 0.0, 0.0),  # too late already
+        ({"departure_s": np.inf, "soc": 0.2}, 5.0, 0.0),
+        ({"soc": np.nan}, 5.0, 0.0),
+        ({"battery_kwh": 0.0}, -5.0, 0.0),
+    ],
+)
+def test_how_long_a_setpoint_can_be_held(columns: dict[str, object], setpoint_kw: float, hours: float) -> None:
+    found_s = holds_s(vehicles(1, **columns), np.array([setpoint_kw]), RULES)
+    assert found_s[0] == pytest.approx(hours * HOUR, rel=1e-6, abs=1e-6)

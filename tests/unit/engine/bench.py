@@ -20,7 +20,8 @@ from v2g_console.engine.dispatch import ReleaseState, Running
 from v2g_console.engine.engine import Engine
 from v2g_console.engine.views import dispatch_view
 from v2g_console.journal.memory import MemoryJournal
-from v2g_console.journal.port import JournalError, RequestRecord, RoundRecord
+from v2g_console.journal.port import JournalError, JournalState, RequestRecord, RoundRecord
+from v2g_console.journal.recovery import Recovered
 from v2g_console.metrics import Metrics
 from v2g_console.prediction import NoPrediction
 
@@ -43,10 +44,15 @@ class BenchJournal(MemoryJournal):
             await asyncio.sleep(self.round_s)
         self._commit()
         self.rounds.append(record)
+        self.note([record])
 
     async def commit_request(self, record: RequestRecord) -> None:
         self._commit()
         self.requests.append(record)
+        self.note([record])
+
+    def state(self) -> JournalState:
+        return JournalState(ok=self.fails is None, cause="" if self.fails is None else "no space left on device")
 
     def _commit(self) -> None:
         if self.fails is not None:
@@ -56,7 +62,7 @@ class BenchJournal(MemoryJournal):
 class Bench:
     """The engine with everything around it; `told` collects its events."""
 
-    def __init__(self, fleet: Iterable[Car], settings: Settings, *, read_only: bool = False) -> None:
+    def __init__(self, fleet: Iterable[Car], settings: Settings, *, read_only: bool = False, found: Recovered | None = None) -> None:
         self.clock = VirtualClock(asyncio.get_running_loop())
         self.journal = BenchJournal()
         self.fleet = {car.vehicle_id: car for car in fleet}
@@ -69,6 +75,8 @@ class Bench:
             metrics=Metrics(),
             prediction=NoPrediction(),
             read_only=read_only,
+            owner=OPERATOR.user,
+            found=found,
         )
         self.core = self.engine._core
         self.told: list[Event] = []
@@ -216,14 +224,19 @@ def check_order(car: Car) -> None:
 
 @contextlib.asynccontextmanager
 async def bench(
-    fleet: Iterable[Car], *, read_only: bool = False, sections: Mapping[str, object] | None = None, **dispatch: object
+    fleet: Iterable[Car],
+    *,
+    read_only: bool = False,
+    found: Recovered | None = None,
+    sections: Mapping[str, object] | None = None,
+    **dispatch: object,
 ) -> AsyncIterator[Bench]:
-    """A started bench; keyword arguments are dispatch settings, `sections` others. It ends with everything released.
+    """A started bench; keyword arguments are dispatch settings, `sections` others, `found` is what a crash left. It ends with all released.
 
     Reallocation is off unless asked for, so that a test sees what it does itself.
     """
     settings = Settings.model_validate({"dispatch": {"allocator": "equal", "reallocation": "none", **dispatch}, **(sections or {})})
-    one = Bench(fleet, settings, read_only=read_only)
+    one = Bench(fleet, settings, read_only=read_only, found=found)
     await one.start()
     try:
         yield one

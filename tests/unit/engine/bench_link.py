@@ -30,6 +30,10 @@ class BenchLink(MqttLink):
         self.failed_arrives = False
         self.receive_maximum: int | None = None
         self.certificate_days: float | None = None
+        self.client_certificate_days: float | None = None
+        self.broker_certificate_days: float | None = None
+        self.certificate_warn_days = 14.0
+        self.credentials_fault = ""
         self.refused: dict[str, int] = {}
         self.published: list[Outgoing] = []
         self.hellos = 0
@@ -54,6 +58,10 @@ class BenchLink(MqttLink):
             attempt=1 if down else 0,
             receive_maximum=self.receive_maximum,
             certificate_days=self.certificate_days,
+            client_certificate_days=self.client_certificate_days,
+            broker_certificate_days=self.broker_certificate_days,
+            certificate_warn_days=self.certificate_warn_days,
+            credentials_fault=self.credentials_fault,
             refused=dict(self.refused),
         )
 

@@ -45,8 +45,11 @@ class Car:
     is_v2g: bool = True
     max_kw: float = 11.0
     min_charge_kw: float = 0.0
+    ramp_kw_per_s: float = 0.0
     battery_kwh: float = 60.0
     site: str = ""
+    phases: int = 0
+    phase: int = 0
     segment: str = ""
     departure_s: float | None = None
     min_soc: float | None = None
@@ -131,6 +134,9 @@ class Car:
                 min_discharge_kw=0.0,
                 consent=self.consent,
                 protocol=self.protocol,
+                ramp_kw_per_s=self.ramp_kw_per_s,
+                phases=self.phases,
+                phase=self.phase,
             ),
         )
 

@@ -18,7 +18,7 @@ async def test_memory_and_lists_stay_bounded() -> None:
         async def many(count: int) -> int:
             for _ in range(count):
                 running = await one.dispatch("MA", 6.0, 1.0)
-                await asyncio.wait(one.engine._gate.lives)
+                await asyncio.wait(one.engine._acting.lives)
                 assert running.over
                 one.told.clear()
                 one.journal.rounds.clear()
@@ -40,7 +40,7 @@ async def test_memory_and_lists_stay_bounded() -> None:
         assert core.running == {}
         assert len(core.past) == PAST_KEPT
         assert len(engine._owed) == 0
-        assert engine._gate.lives == set()
+        assert engine._acting.lives == set()
         assert engine._plans._plans == {}
         assert core.stream._progress == {}
         assert len(core._notes) < 50

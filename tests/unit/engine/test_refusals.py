@@ -124,10 +124,10 @@ async def test_a_limit_is_a_limit() -> None:
 @in_virtual_time
 async def test_a_refusal_is_an_event_with_its_line() -> None:
     async with bench(cars(1)) as one:
-        await one.say(ask.Dispatch(signal="X", power_kw=1.0, duration_s=60.0), ask.Origin(user="ci", way="commands", detail="7"))
+        await one.say(ask.Dispatch(signal="X", power_kw=1.0, duration_s=60.0), ask.Origin(user="ines", way="commands", detail="7"))
         await one.run_for(0.1)
         refused = [event for event in one.told if event.__struct_config__.tag == "request.refused"]
-        assert [(event.reason, event.line, event.by) for event in refused] == [("UNKNOWN_SIGNAL", 7, "ci")]  # type: ignore[union-attr]
+        assert [(event.reason, event.line, event.by) for event in refused] == [("UNKNOWN_SIGNAL", 7, "ines")]  # type: ignore[union-attr]
 
 
 @in_virtual_time

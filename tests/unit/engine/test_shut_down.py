@@ -48,6 +48,23 @@ async def test_drain_lets_a_dispatch_run_out_within_its_time(drain_timeout_s: fl
 
 
 @in_virtual_time
+async def test_whoever_is_impatient_ends_a_drain_and_leaves_within_a_second() -> None:
+    fleet = cars(3)
+    async with bench(fleet) as one:
+        running = await one.active("MA", 6.0, 600.0)
+        fleet[0].answer, fleet[0].reports = Answer.NEVER, False
+        ending = asyncio.create_task(one.engine.wind_down("drain"))
+        await one.run_for(30.0)
+        assert not ending.done()
+        begun = one.clock.monotonic()
+        one.engine.hurry()
+        assert await ending == 1
+        assert one.clock.monotonic() - begun <= 1.2
+        assert running.state is DispatchState.CANCELLED
+        assert [car.setpoint_kw for car in fleet] == [0.0] * 3, "the silent one was told too"
+
+
+@in_virtual_time
 async def test_close_twice_does_no_harm_and_leaves_no_task() -> None:
     fleet = cars(2)
     async with bench(fleet) as one:

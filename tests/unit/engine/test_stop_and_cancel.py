@@ -6,7 +6,8 @@ from tests.unit.engine.bench import bench
 from tests.unit.engine.cars import Answer, cars
 from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
-from v2g_console.contract.replies import Refusal, StopView
+from v2g_console.contract.replies import Refusal
+from v2g_console.contract.stop import StopView
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import CommandState, DispatchState
 

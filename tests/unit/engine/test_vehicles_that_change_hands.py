@@ -109,6 +109,7 @@ async def test_an_update_the_journal_did_not_take_can_be_repeated() -> None:
         assert refused.reason is Refusal.JOURNAL
         assert running.target_kw == 8.0
         one.journal.fails = None
+        await one.run_for(2.0)
         await one.accepted(ask.Update(dispatch_id=running.dispatch_id, power_kw=20.0))
         await one.run_for(3.0)
         assert sum(car.power_kw(0) for car in fleet) == pytest.approx(20.0, abs=0.1)

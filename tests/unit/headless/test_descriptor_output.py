@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +53,7 @@ async def test_events_become_flat_json_lines(pipe: Pipe) -> None:
     assert line.endswith(b"\n")
     assert json.loads(line) == {
         "event": "engine.ready", "ts": READY.ts, "schema": 1, "version": "0.1.0", "broker": "tcp://127.0.0.1:1883", "protocol": "MQTT 5",
-        "vehicles": 200, "startup_ms": 412.0,
+        "vehicles": 200, "startup_ms": 412.0, "user": "", "role": "",
     }  # fmt: skip
 
 
@@ -186,3 +187,25 @@ def test_a_process_without_standard_error_logs_into_the_void(monkeypatch: pytest
     handler.handle(a_record("nobody hears this"))
     handler.flush()
     handler.close()
+
+
+def test_a_log_on_a_disk_that_was_full_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    with path.open("wb") as good, Path("/dev/full").open("wb") as full:
+        descriptor = os.dup(full.fileno())
+        handler = JsonLogHandler(descriptor)
+        record = logging.makeLogRecord({"levelname": "INFO", "name": "v2g_console", "msg": "lost", "created": 100.0})
+        handler.emit(record)
+        handler.flush()
+        handler.emit(record)
+        os.dup2(good.fileno(), descriptor)
+        handler.emit(logging.makeLogRecord({"levelname": "INFO", "name": "v2g_console", "msg": "too soon", "created": 100.5}))
+        for created in (102.0, 104.0):
+            handler.emit(logging.makeLogRecord({"levelname": "INFO", "name": "v2g_console", "msg": f"again {created}", "created": created}))
+            handler.flush()
+        handler.close()
+        os.close(descriptor)
+    lines = [json.loads(line)["message"] for line in path.read_text("utf-8").splitlines() if line]
+    assert lines[0].startswith("at least ")
+    assert "the disk was full" in lines[0]
+    assert lines[-1] == "again 104.0"

@@ -11,6 +11,7 @@ from v2g_console.contract.events import (
     DispatchFailed,
     DispatchProgress,
     DispatchStopped,
+    EngineReady,
 )
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.headless.tally import Tally
@@ -105,3 +106,12 @@ def test_the_summary_adds_up() -> None:
     summary = tally.summary(TS)
     assert (summary.dispatches, summary.completed, summary.requests, summary.refused, summary.owed) == (2, 1, 3, 1, 3)
     assert summary.exit_code == 5
+
+
+def test_the_summary_says_who_ran_it_and_with_what_role() -> None:
+    tally = tally_of(dispatch_event(DispatchCompleted))
+    assert (tally.summary(TS).user, tally.summary(TS).role) == ("", "")
+    tally.see(
+        EngineReady(ts=TS, version="1", broker="tcp://b:1883", protocol="5", vehicles=1, startup_ms=1.0, user="ines", role="operator")
+    )
+    assert (tally.summary(TS).user, tally.summary(TS).role) == ("ines", "operator")

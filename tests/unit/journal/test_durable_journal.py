@@ -15,9 +15,10 @@ from v2g_console.journal.encoding import decoded
 from v2g_console.journal.marks import Closed, Migrated, Opened
 from v2g_console.journal.memory import MemoryJournal
 from v2g_console.journal.port import JournalError, RoundRecord
-from v2g_console.journal.read import JournalReader, Wanted
+from v2g_console.journal.read import JournalReader
 from v2g_console.journal.sqlite import SqliteJournal, SqliteOptions
 from v2g_console.journal.verify import verify
+from v2g_console.journal.wanted import Wanted
 
 
 def kinds(path: Path) -> list[str]:

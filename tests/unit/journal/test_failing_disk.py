@@ -15,9 +15,10 @@ from v2g_console.journal import waiting as waiting_module
 from v2g_console.journal.encoding import decoded
 from v2g_console.journal.marks import Failed
 from v2g_console.journal.port import AcksRecord, JournalError
-from v2g_console.journal.read import JournalReader, Wanted
+from v2g_console.journal.read import JournalReader
 from v2g_console.journal.verify import verify
 from v2g_console.journal.waiting import WaitingRecords
+from v2g_console.journal.wanted import Wanted
 
 _SCENE = """
 import asyncio, json, resource, sys

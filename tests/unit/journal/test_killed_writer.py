@@ -13,10 +13,11 @@ import pytest
 from tests.unit.journal import records as made
 from v2g_console.journal.encoding import decoded
 from v2g_console.journal.port import RoundRecord
-from v2g_console.journal.read import JournalReader, Wanted
+from v2g_console.journal.read import JournalReader
 from v2g_console.journal.retention import Retention
 from v2g_console.journal.sqlite import SqliteJournal, SqliteOptions
 from v2g_console.journal.verify import verify
+from v2g_console.journal.wanted import Wanted
 
 SEEDS = int(os.environ.get("V2G_TEST_KILL_SEEDS", "50"))
 _AT_ONCE = 10

@@ -15,9 +15,10 @@ from v2g_console.cli.entry import exit_code
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.journal.head_file import head_path
 from v2g_console.journal.port import JournalError, ReleaseOutcome
-from v2g_console.journal.read import JournalReader, Wanted
+from v2g_console.journal.read import JournalReader
 from v2g_console.journal.story import story
 from v2g_console.journal.verify import verify
+from v2g_console.journal.wanted import Wanted
 
 
 @pytest.fixture

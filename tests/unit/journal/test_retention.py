@@ -8,11 +8,12 @@ from tests.unit.journal import records as made
 from v2g_console.journal.encoding import contents_of
 from v2g_console.journal.port import ReleaseOutcome
 from v2g_console.journal.projection import Projection
-from v2g_console.journal.read import JournalReader, Wanted
+from v2g_console.journal.read import JournalReader
 from v2g_console.journal.recovery import recovered
 from v2g_console.journal.retention import Pruner, Retention
 from v2g_console.journal.store import Store
 from v2g_console.journal.verify import verify
+from v2g_console.journal.wanted import Wanted
 
 DAY_MS = 86_400_000
 

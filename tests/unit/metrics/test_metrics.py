@@ -115,6 +115,7 @@ def test_an_unknown_signal_or_outcome_opens_no_new_label() -> None:
 def test_the_link_is_shown() -> None:
     link = LinkHealth(
         state=LinkState.SUSPECT, reconnects=4, in_total=120_000, out_total=600, shed=17, puback_refused=2, certificate_days=12.5,
+        client_certificate_days=12.5, broker_certificate_days=80.0, credentials_fault="mqtt.client_key: no",
         rtt_ms=8.0, refused={"bad_json": 5, "bad_id": 2},
     )  # fmt: skip
     metrics = refreshed(link=link)
@@ -125,6 +126,9 @@ def test_the_link_is_shown() -> None:
     assert value(metrics, "v2g_link_messages_out_total") == 600
     assert value(metrics, "v2g_telemetry_shed_total") == 17
     assert value(metrics, "v2g_certificate_days") == 12.5
+    assert value(metrics, "v2g_certificate_days_left", {"certificate": "client"}) == 12.5
+    assert value(metrics, "v2g_certificate_days_left", {"certificate": "broker"}) == 80.0
+    assert value(metrics, "v2g_credentials_fault") == 1
     assert value(metrics, "v2g_link_round_trip_seconds") == pytest.approx(0.008)
     assert value(metrics, "v2g_messages_refused_total", {"cause": "bad_json"}) == 5
     assert value(metrics, "v2g_messages_refused_total", {"cause": "bad_id"}) == 2

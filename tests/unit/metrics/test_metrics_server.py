@@ -4,6 +4,7 @@ import http.client
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -109,3 +110,44 @@ def test_connections_that_say_nothing_do_not_pile_up(port: int, monkeypatch: pyt
         except (http.client.HTTPException, ConnectionError):
             continue
     pytest.fail("no room for a scrape although nobody is connected")
+
+
+def test_a_request_that_only_drips_is_hung_up_on(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "_LONGEST_S", 0.3)
+    with socket.create_connection((HOST, port), timeout=5) as slow:
+        begun_at = time.monotonic()
+        ended = False
+        for letter in b"GET /metrics HTTP/1.1\r\nX-Slow: " + b"a" * 100:
+            slow.settimeout(0.02)
+            try:
+                slow.send(bytes([letter]))
+                ended = slow.recv(1) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                ended = True
+            if ended:
+                break
+    assert ended
+    assert time.monotonic() - begun_at >= 0.3
+    assert ask(port, "/metrics")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", b"414"),
+        (b"GET /metrics HTTP/1.1\r\n" + b"X: " + b"b" * 70_000 + b"\r\n\r\n", b"431"),
+        (b"GET /metrics HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", b"431"),
+    ],
+)
+def test_an_oversized_request_is_refused_without_being_kept(port: int, request_bytes: bytes, status: bytes) -> None:
+    with socket.create_connection((HOST, port), timeout=5) as greedy:
+        greedy.sendall(request_bytes)
+        greedy.shutdown(socket.SHUT_WR)
+        try:
+            answer = greedy.recv(100)
+        except ConnectionResetError:  # it did not even read all of it
+            answer = b"HTTP/1.0 " + status
+    assert status in answer
+    assert ask(port, "/metrics")[0] == 200

@@ -31,7 +31,7 @@ def handlers_put_back() -> Iterator[None]:
 
 def test_the_log_file_is_private_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    path = log_to_file(SETTINGS)
+    path = log_to_file(SETTINGS, "console.log")
     logging.getLogger("v2g_console.test").warning("connecting as %s with %s", "ana", "hunter2-geheim")
     try:
         raise ValueError("hunter2-geheim is wrong")

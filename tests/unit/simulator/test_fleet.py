@@ -165,3 +165,15 @@ def test_vehicles_that_are_always_available_never_leave() -> None:
 def test_impossible_options_are_refused_by_name(wrong: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         SimulateOptions(**wrong)
+
+
+def test_small_chargers_are_on_one_phase_turned_along_each_site_and_only_v2_tells() -> None:
+    fleet = build_fleet(SimulateOptions(vehicles=600, sites=4, protocol=ProtocolMix.MIXED))
+    assert all((spec.phases == 1) == (spec.battery.max_charge_kw <= 7.4) for spec in fleet)
+    for site in site_names(4):
+        at = Counter(spec.phase for spec in fleet if spec.site == site and spec.phases == 1)
+        assert set(at) == {1, 2, 3}
+        assert min(at.values()) > 0.5 * max(at.values())
+    for spec in fleet[:20]:
+        told = Vehicle(spec, START).description(START)
+        assert (told.phases, told.phase) == ((spec.phases, spec.phase) if spec.protocol == 2 else (0, 0))

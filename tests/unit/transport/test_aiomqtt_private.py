@@ -31,7 +31,7 @@ class Events:
     def on_puback(self, mid: int, reason: int) -> None:
         self.acknowledged.append((mid, reason))
 
-    def on_lost(self, _connection: DirectConnection) -> None:
+    def on_lost(self, _connection: object) -> None:
         self.lost += 1
 
     def on_drained(self) -> None:

@@ -106,6 +106,13 @@ def test_a_vehicle_without_v2g_does_not_discharge() -> None:
     assert description(max_charge_kw=11, max_discharge_kw=5).max_discharge_kw == 5.0
 
 
+def test_a_vehicle_may_tell_its_phases_and_one_that_does_not_is_on_unknown_ones() -> None:
+    told = description(protocol=2, phases=1, phase=2)
+    assert (told.phases, told.phase) == (1, 2)
+    assert decode_description(encode_description("veh1", told), "veh1") == told
+    assert (description().phases, description().phase) == (0, 0)
+
+
 def test_departure_is_a_time_with_any_offset() -> None:
     assert description(Departure="2026-11-23T18:00:00Z").departure_s == 1_795_456_800
     assert description(Departure="2026-11-23T19:00:00.123456789+01:00").departure_s == pytest.approx(1_795_456_800.123456)
@@ -154,6 +161,9 @@ def test_telemetry_that_cannot_be_true_is_refused(changes: dict[str, Any], cause
         ({"segment": "[bold]x"}, Cause.BAD_ID),
         ({"site": "a/b"}, Cause.BAD_ID),
         ({"min_charge_kw": 50}, Cause.OUT_OF_RANGE),
+        ({"phases": 4}, Cause.OUT_OF_RANGE),
+        ({"phases": "L1"}, Cause.BAD_SHAPE),
+        ({"phases": 1, "phase": -1}, Cause.OUT_OF_RANGE),
         ({"ID": "veh2"}, Cause.ID_MISMATCH),
         ({"IsV2G": 1}, Cause.BAD_SHAPE),
     ],

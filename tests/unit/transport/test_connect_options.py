@@ -1,5 +1,6 @@
 """Settings that contradict each other are refused, in words, before anything is connected."""
 
+import os
 import ssl
 import time
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
+from v2g_console.config.load import load
 from v2g_console.config.settings import MqttSettings
 from v2g_console.transport.aiomqtt_link import AiomqttLink
 from v2g_console.transport.connect_options import TransportConfigError, checked_address, parse_broker, read_password
+from v2g_console.transport.credentials import credential_files
 from v2g_console.transport.tls import TlsMaterialError, build_tls
 
 REMOTE_TLS = {"broker": "ssl://broker.example"}
@@ -52,7 +55,6 @@ def test_addresses_that_are_none(url: str) -> None:
         ({"password": "x"}, "say username_password"),
         ({"auth_method": "username_password"}, "mqtt.username is missing"),
         ({"auth_method": "username_password", "username": "engine"}, "password_file"),
-        (USER | {"password_file": __file__}, "keep one"),
         (USER | {"broker": "tcp://broker.example"}, "in the clear"),
         (USER | {"broker": "tcp://10.1.2.3"}, "in the clear"),
         ({"auth_method": "tls"}, "it needs ssl://"),
@@ -101,6 +103,24 @@ def test_a_link_refuses_contradictions_when_it_is_made() -> None:
         AiomqttLink(settings(username="engine"), (), lambda topic, payload, retained: None, lambda health: None)
 
 
+def test_secrets_that_the_loader_read_from_files_are_not_taken_for_given_twice(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("one\n")
+    (tmp_path / "config.yaml").write_text("mqtt:\n  auth_method: username_password\n  username: engine\n  password_file: password\n")
+    mqtt = load(tmp_path / "config.yaml", {}).settings.mqtt
+    assert mqtt.password.get_secret_value() == "one", "known to whoever redacts"
+    assert checked_address(mqtt).port == 1883
+    (tmp_path / "password").write_text("two\n")
+    assert read_password(mqtt) == "two", "the file is what counts"
+
+
+def test_a_password_that_came_through_a_pipe_is_not_looked_for_there_again(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    mqtt = settings(auth_method="username_password", username="engine", password_file=pipe, password="from-a-vault")
+    assert read_password(mqtt) == "from-a-vault"
+    assert credential_files(mqtt) == ()
+
+
 class Material:
     """A certificate, its key and its CA on disk."""
 
@@ -138,11 +158,10 @@ def test_a_context_never_trusts_less_than_it_should(tmp_path: Path) -> None:
 def test_own_certificate_is_checked_and_its_days_counted(tmp_path: Path) -> None:
     material = Material(tmp_path)
     mqtt = settings(**material.values)
-    days = build_tls(mqtt).certificate_days
+    days = build_tls(mqtt).days_left(time.time())
     assert days is not None
     assert build_tls(mqtt).warnings == ()
-    later = build_tls(mqtt, now_s=time.time() + (days - 10) * 86_400)
-    assert "expires in 10.0 days" in later.warnings[0]
+    assert build_tls(mqtt, now_s=time.time() + (days - 10) * 86_400).days_left(time.time()) == pytest.approx(days, abs=0.01)
     with pytest.raises(TlsMaterialError, match="expired on"):
         build_tls(mqtt, now_s=time.time() + (days + 1) * 86_400)
     with pytest.raises(TlsMaterialError, match="valid only from"):

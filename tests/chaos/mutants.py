@@ -1,0 +1,168 @@
+"""Ways to break the engine on purpose, and the law that must catch each: a harness that finds nothing proves nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chaos.points import replace
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`apply` breaks the engine of this process; one of `caught_by` must then be violated. `late`: tried where commands come late."""
+
+    apply: Callable[[], None]
+    caught_by: frozenset[str]
+    late: bool = False
+
+
+def _never_journals_updates() -> None:
+    def make(original: Any) -> Any:
+        async def commit_round(self: Any, record: Any) -> None:
+            if record.kind not in ("update", "retry", "renewal"):
+                await original(self, record)
+
+        return commit_round
+
+    replace("engine.core:Core.commit_round", make)
+
+
+def _journals_other_setpoints() -> None:
+    def make(original: Any) -> Any:
+        def setpoint(self: Any, position: int) -> Any:
+            self._running.cells.setpoint_kw[position] *= 0.5
+            return original(self, position)
+
+        return setpoint
+
+    replace("engine.commands:CommandWriter.setpoint", make)
+
+
+def _forgets_releases() -> None:
+    from v2g_console.engine.dispatch import ReleaseState
+
+    def make(original: Any) -> Any:
+        async def publish(core: Any, running: Any, positions: list[int]) -> None:
+            for position in positions[::3]:
+                running.set_release(position, ReleaseState.SENT)
+                running.set_release(position, ReleaseState.CONFIRMED)
+                running.fresh.confirmed.append(position)
+            await original(core, running, positions)
+
+        return publish
+
+    replace("engine.release:_publish", make)
+
+
+def _forgets_after_a_crash() -> None:
+    from v2g_console.journal.recovery import Recovered
+
+    replace("engine.recover:recover", lambda original: lambda core, owed, _: original(core, owed, Recovered()))
+
+
+def _counts_down() -> None:
+    def make(_: Any) -> Any:
+        def next_seq(self: Any) -> int:
+            self._last_seq -= 1
+            return 1_000_000 + int(self._last_seq)
+
+        return next_seq
+
+    replace("engine.core:Core.next_seq", make)
+    replace("engine.core:Core.start_seq_above", lambda _: lambda *_: None)
+
+
+def _endless_leases() -> None:
+    replace("engine.commands:CommandWriter.lease_end_ms", lambda _: lambda _self, sent_ms: sent_ms + 3_600_000)
+
+
+def _new_power_under_an_old_id() -> None:
+    def make(original: Any) -> Any:
+        async def resend(core: Any, running: Any, positions: list[int]) -> None:
+            for position in positions:
+                running.cells.setpoint_kw[position] *= 0.9
+            await original(core, running, positions)
+
+        return resend
+
+    replace("engine.rounds:resend", make)
+
+
+def _believes_the_broker() -> None:
+    """Takes the broker's receipt for the vehicle's answer."""
+    from v2g_console.domain.states import CommandState
+
+    def make(original: Any) -> Any:
+        def outcome(core: Any, running: Any, position: int, seq: int, result: Any, **named: Any) -> None:
+            original(core, running, position, seq, result, **named)
+            if running.cells.command_state[position] == int(CommandState.PUBLISHED):
+                running.set_command(position, CommandState.ACKED)
+                running.fresh.answered.append(position)
+
+        return outcome
+
+    replace("engine.rounds:_first_outcome", make)
+
+
+def _knows_no_limits() -> None:
+    def make(original: Any) -> Any:
+        def record(core: Any, running: Any, positions: Any, seq: int, kind: str) -> Any:
+            running.setpoint_kw[positions] *= 1.7
+            return original(core, running, positions, seq, kind)
+
+        return record
+
+    replace("engine.rounds:round_record", make)
+
+
+def _stops_in_words_only() -> None:
+    from v2g_console.engine.core import StopLatch
+
+    def end(original: Any) -> Any:
+        def not_when_stopped(self: Any, outcome: Any, reason: str) -> bool:
+            return False if outcome.name == "STOPPED" else bool(original(self, outcome, reason))
+
+        return not_when_stopped
+
+    replace("engine.dispatch:Running.end", end)
+    setattr(StopLatch, "stopped", property(lambda _: False, lambda *_: None))  # noqa: B010  it never latches; mypy must not see it
+
+
+def _plays_back_after_a_crash() -> None:
+    """Sends the last round again instead of its release."""
+
+    def make(original: Any) -> Any:
+        def release(self: Any, position: int, *, seq: int, sent_ms: int) -> Any:
+            running = self._running
+            if running.slot >= 0:
+                return original(self, position, seq=seq, sent_ms=sent_ms)
+            return self._message(position, seq, running.cells.setpoint_kw[position], sent_ms, sent_ms + 30_000, release=False)
+
+        return release
+
+    replace("engine.commands:CommandWriter.release", make)
+
+
+def _takes_any_answer_for_a_release() -> None:
+    replace("engine.owed:lets_go", lambda _: lambda _ack: True)
+
+
+def _ignores_who_comes_back() -> None:
+    replace("engine.acks:Acks._came_back", lambda _: lambda *_: False)
+
+
+MUTANTS: dict[str, Mutant] = {
+    "never journals updates": Mutant(_never_journals_updates, frozenset({"journal"})),
+    "journals other setpoints than it sends": Mutant(_journals_other_setpoints, frozenset({"journal"})),
+    "forgets every third release": Mutant(_forgets_releases, frozenset({"lost", "released"})),
+    "forgets its vehicles after a crash": Mutant(_forgets_after_a_crash, frozenset({"lost", "released"})),
+    "counts its rounds down": Mutant(_counts_down, frozenset({"order"})),
+    "leases without an end": Mutant(_endless_leases, frozenset({"late"})),
+    "new power under an old id": Mutant(_new_power_under_an_old_id, frozenset({"twice"})),
+    "takes the broker's receipt for an answer": Mutant(_believes_the_broker, frozenset({"lost"})),
+    "knows no limits": Mutant(_knows_no_limits, frozenset({"limits"})),
+    "stops in words only": Mutant(_stops_in_words_only, frozenset({"stop"})),
+    "plays commands back after a crash": Mutant(_plays_back_after_a_crash, frozenset({"journal", "released"})),
+    "takes a refusal for a release": Mutant(_takes_any_answer_for_a_release, frozenset({"lost", "released"}), late=True),
+    "ignores who goes back to an old setpoint": Mutant(_ignores_who_comes_back, frozenset({"order", "released"}), late=True),
+}

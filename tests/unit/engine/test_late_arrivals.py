@@ -1,0 +1,115 @@
+"""Commands that come too late, or again: a refused release is none, and a v1 vehicle that goes back to an old setpoint is released again.
+
+All of these were found by the chaos harness.
+"""
+
+from dataclasses import dataclass, field
+
+from tests.unit.engine.bench import Bench, bench
+from tests.unit.engine.cars import Car, cars
+from tests.unit.engine.virtual_time import in_virtual_time
+from v2g_console.contract import requests as ask
+from v2g_console.contract.replies import Refusal
+from v2g_console.domain.states import DispatchState
+from v2g_console.engine.dispatch import ReleaseState
+from v2g_console.transport.wire import Ack, CommandV1, CommandV2
+
+
+def arrives_again(one: Bench, car: Car, payload: bytes) -> None:
+    """The network delivers a command once more, out of order."""
+    one.link._deliver(car, payload)
+    car.received.pop()  # not of the engine's doing: the bench checks the order that it sends in
+
+
+@dataclass
+class Slow(Car):
+    """A v2 vehicle whose releases come late as long as `late`: it refuses them and keeps its setpoint."""
+
+    late: bool = True
+    refused: list[str] = field(default_factory=list)
+
+    def _ack(self, command: CommandV1 | CommandV2) -> Ack:
+        if self.late and isinstance(command, CommandV2) and command.release:
+            self.refused.append(command.command_id)
+            return Ack(command.command_id, "expired", self.setpoint_kw, "EXPIRED")
+        return super()._ack(command)
+
+
+@in_virtual_time
+async def test_a_release_that_is_refused_for_coming_late_stays_owed_and_comes_again() -> None:
+    car = Slow("veh000000", 2)
+    async with bench([car]) as one:
+        running = await one.active("MA", 4.0, 10.0)
+        assert await one.over(running) is DispatchState.COMPLETED
+        assert car.refused
+        assert [car.setpoint_kw] == [4.0]
+        assert running.release_counts[ReleaseState.OWED] == 1
+        car.late = False
+        await one.until(lambda: running.release_counts[ReleaseState.CONFIRMED] == 1)
+        assert car.setpoint_kw is None
+        assert car.received[-1].command.command_id not in car.refused  # a new one, with a new deadline
+
+
+@in_virtual_time
+async def test_a_repeated_release_that_is_refused_stays_owed_too() -> None:
+    car = Slow("veh000000", 2)
+    async with bench([car]) as one:
+        running = await one.active("MA", 4.0, 10.0)
+        await one.over(running)
+        await one.until(lambda: len(set(car.refused)) > 1)
+        await one.run_for(1.0)
+        assert running.release_counts[ReleaseState.OWED] == 1
+
+
+@in_virtual_time
+async def test_a_v1_vehicle_that_gets_an_old_setpoint_after_its_release_is_released_again() -> None:
+    fleet = cars(2)
+    async with bench(fleet) as one:
+        running = await one.active("MA", 8.0, 10.0)
+        old = fleet[0].received[0].payload
+        await one.over(running)
+        assert [car.setpoint_kw for car in fleet] == [0.0, 0.0]
+        arrives_again(one, fleet[0], old)
+        assert fleet[0].setpoint_kw == 4.0
+        await one.until(lambda: fleet[0].setpoint_kw == 0.0)
+        await one.until(lambda: running.release_counts[ReleaseState.CONFIRMED] == 2)
+        assert len(fleet[1].received) == 2
+
+
+@in_virtual_time
+async def test_a_v1_vehicle_that_gets_it_while_others_are_still_released_is_released_again_too() -> None:
+    fleet = [*cars(1), Car("veh000009", follows=False)]
+    async with bench(fleet) as one:
+        running = await one.active("MA", 8.0, 60.0)
+        old = fleet[0].received[0].payload
+        fleet[1].answer_s = 2.0
+        await one.accepted(ask.Cancel(dispatch_id=running.dispatch_id))
+        await one.until(lambda: fleet[0].setpoint_kw == 0.0)
+        await one.run_for(0.5)
+        assert running.dispatch_id in one.core.running
+        arrives_again(one, fleet[0], old)
+        await one.run_for(20.0)
+        assert fleet[0].setpoint_kw == 0.0
+        assert running.release_counts[ReleaseState.CONFIRMED] == 2
+
+
+@in_virtual_time
+async def test_a_v1_vehicle_that_answers_a_setpoint_while_its_release_is_on_its_way_gets_the_release_once_more() -> None:
+    (car,) = fleet = cars(1)
+    async with bench(fleet) as one:
+        running = await one.active("MA", 4.0, 60.0)
+        old = car.received[0].payload
+        car.answer_s = 0.5
+        await one.accepted(ask.Cancel(dispatch_id=running.dispatch_id))
+        await one.until(lambda: car.setpoint_kw == 0.0)
+        car.answer_s = 0.1  # the answer to the old setpoint comes first
+        arrives_again(one, car, old)
+        assert await one.over(running) is DispatchState.CANCELLED
+        await one.until(lambda: car.setpoint_kw == 0.0)
+        assert running.release_counts[ReleaseState.CONFIRMED] == 1
+
+
+@in_virtual_time
+async def test_an_engine_that_has_met_no_vehicle_refuses_a_dispatch_by_name_also_where_sites_have_limits() -> None:
+    async with bench([], sections={"grid": {"nodes": [{"name": "depot", "export_kw": 20.0}]}}) as one:
+        assert (await one.refused(ask.Dispatch(signal="MA", power_kw=5.0, duration_s=10.0))).reason is Refusal.NO_VEHICLES

@@ -1,0 +1,85 @@
+"""Tags, the STOP latch and shelved alarms survive a restart, whatever became of older entries."""
+
+import sqlite3
+from pathlib import Path
+
+from v2g_console.contract.alarms import ShelvedAlarm
+from v2g_console.contract.events import AlarmShelved, AlarmUnshelved, Event, HoldsStanding, StopLatched, StopLifted, TagAdded, TagRemoved
+from v2g_console.contract.tags import TagKind, TagScope, TagView
+from v2g_console.journal.holds import Holds
+from v2g_console.journal.port import RequestRecord
+from v2g_console.journal.sqlite import SqliteJournal, SqliteOptions
+
+TS = "2026-11-23T13:38:49.250Z"
+MS = 1_795_441_129_250
+
+
+def tag(tag_id: str, kind: TagKind = TagKind.INHIBIT) -> TagView:
+    """A tag with hostile words."""
+    return TagView(tag_id=tag_id, kind=kind, scope=TagScope.VEHICLE, name="veh000001", note="d\\x1b[2J 'works'; --", by="ines", at_ms=MS)
+
+
+def added(tag_id: str) -> TagAdded:
+    """It was hung up."""
+    return TagAdded(ts=TS, placed=tag(tag_id), way="console", released=1)
+
+
+def removed(tag_id: str) -> TagRemoved:
+    """It was taken down."""
+    return TagRemoved(ts=TS, placed=tag(tag_id), by="salma", way="cli", note="done")
+
+
+LATCHED = StopLatched(ts=TS, by="ines", way="cli", reason="smoke", dispatches=2, vehicles=30)
+LIFTED = StopLifted(ts=TS, by="salma", way="cli")
+
+
+async def reopened(path: Path, *events: Event) -> Holds:
+    """What a restart finds after these events."""
+    journal = SqliteJournal.open(SqliteOptions(path))
+    journal.note(list(events))
+    await journal.commit_request(RequestRecord(MS, "ines", "cli", "tag", "accepted"))
+    await journal.close()
+    journal = SqliteJournal.open(SqliteOptions(path))
+    await journal.close()
+    return journal.recovered.holds
+
+
+async def test_a_new_journal_holds_nothing(tmp_path: Path) -> None:
+    assert await reopened(tmp_path / "journal.db") == Holds()
+
+
+async def test_tags_that_still_hang_are_found(tmp_path: Path) -> None:
+    found = await reopened(tmp_path / "journal.db", added("t1"), added("t2"), removed("t1"), added("t3"))
+    assert found.tags == (tag("t2"), tag("t3"))
+    assert not found.stopped
+
+
+async def test_a_latched_stop_is_found_and_a_lifted_one_is_not(tmp_path: Path) -> None:
+    found = await reopened(tmp_path / "journal.db", LATCHED)
+    assert (found.stopped, found.stopped_by, found.stopped_at_ms, found.stop_reason) == (True, "ines", MS, "smoke")
+    assert await reopened(tmp_path / "journal.db", LIFTED) == Holds()
+    assert (await reopened(tmp_path / "journal.db", LATCHED, LIFTED, LATCHED)).stopped
+
+
+async def test_what_was_said_to_stand_is_enough_when_older_entries_are_gone(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    standing = HoldsStanding(ts=TS, tags=(tag("t1"), tag("t2")), stopped=True, stopped_by="ines", stopped_at_ms=MS - 5, stop_reason="smoke")
+    await reopened(path, added("t0"), added("t1"), standing, removed("t2"), added("t4"))
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE entry SET kind = 'gone' WHERE number < (SELECT number FROM entry WHERE kind = 'holds.standing')")
+    found = await reopened(path)
+    assert [one.tag_id for one in found.tags] == ["t1", "t4"]
+    assert (found.stopped, found.stopped_at_ms) == (True, MS - 5)
+
+
+async def test_alarms_on_the_shelf_are_found_and_those_taken_back_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    shelved = [
+        ShelvedAlarm(alarm_id=name, kind=name, text="d\x1b[2J", by="ines", until_ms=MS + 600_000, reason="known")
+        for name in ("shortfall", "broker_untuned", "telemetry_stale")
+    ]
+    standing = HoldsStanding(ts=TS, tags=(), stopped=False, shelved=(shelved[0],))
+    put = [AlarmShelved(ts=TS, shelved=one) for one in shelved[1:]]
+    back = AlarmUnshelved(ts=TS, alarm_id="broker_untuned", kind="broker_untuned", by="salma")
+    found = await reopened(path, standing, *put, back)
+    assert found.shelved == (shelved[0], shelved[2])

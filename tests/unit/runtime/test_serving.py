@@ -1,0 +1,187 @@
+"""The console in a browser: who comes in, from where, and what is started for him."""
+
+import json
+import logging
+import os
+import re
+import shlex
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import WSMsgType, WSServerHandshakeError
+from aiohttp.test_utils import TestClient, TestServer, unused_port
+
+from v2g_console.cli.entry import exit_code
+from v2g_console.contract.exit_codes import ExitCode
+from v2g_console.runtime.screen import no_terminal
+from v2g_console.runtime.serving import ConsoleServer, ServeOptions, attach_options
+
+TOKEN = "".join(["kK3-", "x" * 28])
+ECHO = """
+import os, sys
+os.write(1, b"__GANGLION__\\n")
+told = f"size {os.environ['COLUMNS']}x{os.environ['ROWS']}".encode()
+os.write(1, b"D" + len(told).to_bytes(4, "big") + told)
+while True:
+    head = sys.stdin.buffer.read(5)
+    body = sys.stdin.buffer.read(int.from_bytes(head[1:], "big"))
+    if head[:1] == b"M" and b"quit" in body or not head:
+        break
+    if head[:1] == b"D":
+        os.write(1, b"D" + len(body).to_bytes(4, "big") + body)
+"""
+
+
+class Site:
+    """A served page and a browser that keeps cookies."""
+
+    def __init__(self, client: TestClient[Any, Any], origin: str) -> None:
+        self.client, self.origin = client, origin
+
+    async def status(self, path: str, **headers: str) -> int:
+        """The status of a plain request, without following where it leads."""
+        answer = await self.client.get(path, headers=headers, allow_redirects=False)
+        await answer.read()
+        return answer.status
+
+    async def come_in(self) -> None:
+        """With the token."""
+        assert await self.status(f"/?token={TOKEN}") == 303
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    port = unused_port()
+    server = ConsoleServer(ServeOptions("127.0.0.1", port, TOKEN, visitors=2))
+    server.command = shlex.join([sys.executable, "-c", ECHO])
+    listening = TestServer(await server.application(), host="127.0.0.1", port=port)
+    async with TestClient(listening) as client:
+        yield Site(client, f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/?token=", "/?token=wrong", "/static/js/textual.js", "/static/", "/download/x", f"/static/?token={TOKEN}"]
+)
+async def test_without_the_token_there_is_nothing_to_see(site: Site, path: str) -> None:
+    assert await site.status(path) == 401
+
+
+async def test_the_token_becomes_a_cookie_of_another_value_and_leaves_the_address(site: Site) -> None:
+    answer = await site.client.get(f"/?token={TOKEN}", allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, "/")
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie and TOKEN not in cookie
+    page = await site.client.get("/")
+    assert page.status == 200 and TOKEN not in await page.text()
+    assert await site.status("/static/js/textual.js") == 200
+
+
+async def test_the_page_loads_nothing_from_elsewhere_and_tells_nobody(site: Site) -> None:
+    await site.come_in()
+    headers = (await site.client.get("/")).headers
+    assert (
+        headers["Content-Security-Policy"].startswith("default-src 'self'")
+        and "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    )
+    assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("no-referrer", "no-store")
+
+
+async def test_another_name_or_another_page_is_refused_even_with_the_cookie(site: Site) -> None:
+    await site.come_in()
+    assert await site.status("/", Host="evil.example") == 403
+    assert await site.status(f"/?token={TOKEN}", Host="localhost:1") == 403
+    for headers in ({}, {"Origin": "http://evil.example"}, {"Origin": "null"}):
+        with pytest.raises(WSServerHandshakeError) as refused:
+            await site.client.ws_connect("/ws", headers=headers)
+        assert refused.value.status == 403
+
+
+async def test_a_socket_needs_the_cookie_too(site: Site) -> None:
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await site.client.ws_connect("/ws", headers={"Origin": site.origin})
+    assert refused.value.status == 401
+
+
+async def test_each_visitor_has_a_console_of_his_own_and_only_so_many_come_in(site: Site) -> None:
+    await site.come_in()
+    origin = {"Origin": site.origin}
+    async with site.client.ws_connect("/ws?width=81&height=25", headers=origin) as one:
+        assert (await one.receive()).data == b"size 81x25"
+        await one.send_str(json.dumps(["stdin", "é"]))
+        assert (await one.receive()).data == "é".encode()
+        async with site.client.ws_connect("/ws", headers=origin) as other:
+            assert (await other.receive()).data == b"size 80x24"
+            with pytest.raises(WSServerHandshakeError) as refused:
+                await site.client.ws_connect("/ws", headers=origin)
+            assert refused.value.status == 503
+    async with site.client.ws_connect("/ws", headers=origin) as again:
+        assert (await again.receive()).type is WSMsgType.BINARY
+
+
+async def test_the_token_is_in_no_log(site: Site, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    caplog.set_level(logging.DEBUG)
+    await site.come_in()
+    await site.status("/?token=wrong-" + TOKEN)
+    async with site.client.ws_connect("/ws", headers={"Origin": site.origin}) as socket:
+        await socket.receive()
+    out, err = capfd.readouterr()
+    assert "a visitor came" in caplog.text
+    assert TOKEN not in caplog.text + out + err
+
+
+async def test_behind_a_proxy_the_cookie_is_for_tls_only() -> None:
+    server = ConsoleServer(ServeOptions("127.0.0.1", 1, TOKEN, public_url="https://console.example"))
+    async with TestClient(TestServer(await server.application())) as client:
+        answer = await client.get(f"/?token={TOKEN}", headers={"Host": "console.example"}, allow_redirects=False)
+        assert answer.status == 303 and "Secure" in answer.headers["Set-Cookie"]
+
+
+def test_visitors_only_look_unless_they_may_act(tmp_path: Path) -> None:
+    socket = tmp_path / "with space.sock"
+    assert attach_options(socket, False, None, {}) == ("--socket", str(socket), "--read-only")
+    look: dict[str, str | bool | None] = {"theme": "grey-light", "low_bandwidth": True, "ascii": False}
+    options = attach_options(socket, True, tmp_path / "c.yaml", look)
+    assert options[2:] == ("--config", str(tmp_path / "c.yaml"), "--theme", "grey-light", "--low-bandwidth")
+    command = shlex.split(ConsoleServer(ServeOptions("127.0.0.1", 1, TOKEN, attach=options)).command)
+    assert command[1:] == ["-m", "v2g_console", "attach", *options]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--host", "0.0.0.0"), "in plain text: put a proxy with TLS before it"),
+        (("--host", "::"), "in plain text"),
+        (("--host", "10.0.0.1", "--public-url", "http://x"), "in plain text"),
+        (("--public-url", "console.example"), "--public-url: expected https://HOST"),
+        (("--port", "0"), "0 is not in the range"),
+    ],
+)
+def test_an_address_that_would_show_it_to_the_network_is_refused(
+    arguments: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exit_code(["serve", *arguments]) == ExitCode.USAGE
+    assert told in re.sub(r"\s+", " ", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("token", ["", "short", "with space " * 4, "é" * 40])
+def test_a_token_that_could_be_guessed_is_refused(tmp_path: Path, token: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "token").write_text(token, "utf-8")
+    assert exit_code(["serve", "--token-file", str(tmp_path / "token")]) == ExitCode.USAGE
+    assert "at least 24 letters and digits" in re.sub(r"\s+", " ", capsys.readouterr().err)
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delitem(sys.modules, "v2g_console.runtime.serving")
+    monkeypatch.setitem(sys.modules, "textual_serve.server", None)
+    assert exit_code(["serve"]) == ExitCode.USAGE
+    assert "pip install 'v2g-console[serve]'" in capsys.readouterr().err
+
+
+def test_a_page_is_a_place_to_draw_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", os.environ | {"TEXTUAL_DRIVER": "", "TERM": "xterm"})
+    assert "no terminal" in no_terminal()
+    monkeypatch.setattr(os, "environ", os.environ | {"TEXTUAL_DRIVER": "textual.drivers.web_driver:WebDriver"})
+    assert no_terminal() == ""

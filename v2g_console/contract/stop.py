@@ -1,0 +1,41 @@
+"""How far a STOP has come: who has confirmed the release, who is silent, and what to do by hand."""
+
+import msgspec
+
+MOST_SILENT_SHOWN = 500
+
+
+class SilentVehicle(msgspec.Struct, frozen=True, kw_only=True):
+    """A vehicle that has not confirmed its release. `setpoint_kw` (absolute, positive to the grid) is what it may still follow.
+
+    `lease_ends_ms` is when a v2 vehicle falls back by itself (None: never, v1); `next_step` what a person can do now.
+    """
+
+    vehicle_id: str
+    site: str
+    dispatch: str  # short id
+    protocol: int
+    setpoint_kw: float | None
+    measured_kw: float | None
+    silent_s: float | None  # since its last sign of life; None: never heard
+    lease_ends_ms: int | None
+    next_step: str
+
+
+class StopView(msgspec.Struct, frozen=True, kw_only=True):
+    """STOP, from the moment it was pressed. `dispatches` it ended, `vehicles` it had to release: confirmed + waiting + silent.
+
+    `waiting` have been told and may still answer; `silent` have not confirmed in time: `who` lists the first of them.
+    """
+
+    dispatches: int
+    vehicles: int
+    stopped: bool = True
+    by: str = ""
+    reason: str = ""
+    at_ms: int | None = None
+    confirmed: int = 0
+    waiting: int = 0
+    silent: int = 0
+    link_down: bool = False  # releases go out when the link is back
+    who: tuple[SilentVehicle, ...] = ()

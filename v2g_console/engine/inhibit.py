@@ -1,0 +1,104 @@
+"""What an INHIBIT does to vehicles in use: they leave their dispatch at once, and their release is sent whatever the journal says."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import numpy as np
+
+from v2g_console.contract.events import Strategy
+from v2g_console.contract.tags import InhibitedView
+from v2g_console.domain.capability import release_setpoint_kw
+from v2g_console.domain.reasons import Reason
+from v2g_console.domain.states import LIVE_COMMAND_STATES, CommandState
+from v2g_console.engine.commands import CommandWriter
+from v2g_console.engine.core import Core
+from v2g_console.engine.dispatch import ReleaseState, Rows, Running
+from v2g_console.engine.fuses import released_within_phases
+from v2g_console.engine.owed import Owed
+from v2g_console.engine.release_record import journal_release
+from v2g_console.engine.rounds import let_go_unsent
+from v2g_console.transport.port import Outgoing
+
+log = logging.getLogger(__name__)
+
+_LIVE = [int(state) for state in LIVE_COMMAND_STATES]
+_OWED = int(ReleaseState.OWED)
+
+
+class Inhibitor:
+    """Takes vehicles under an INHIBIT out of running dispatches."""
+
+    def __init__(self, core: Core, owed: Owed) -> None:
+        self._core, self._owed = core, owed
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def take_out(self) -> tuple[InhibitedView, ...]:
+        """Let every inhibited vehicle go that a dispatch still has; what each dispatch lost. Nothing more is sent to them but releases."""
+        core = self._core
+        inhibited = core.tags.inhibited(core.fleet)
+        if not inhibited.any():
+            return ()
+        lost = []
+        for running in core.running.values():
+            positions = np.flatnonzero(running.held(core.fleet.owner) & inhibited[running.rows])
+            if running.sends and len(positions):
+                lost.append(self._let_go(running, positions))
+        return tuple(lost)
+
+    def _let_go(self, running: Running, positions: Rows) -> InhibitedView:
+        core = self._core
+        given = positions[running.command_state[positions] != CommandState.REJECTED]
+        power_kw = float(np.sum((running.setpoint_kw - running.baseline_kw)[given]))
+        running.set_commands(positions[np.isin(running.command_state[positions], _LIVE)], CommandState.RELEASED)
+        running.reason[positions] = Reason.TAGGED
+        running.left[positions] = True
+        let_go_unsent(core, running, positions[~running.out[positions]])
+        sent = positions[running.out[positions]]
+        seq = core.next_seq()
+        columns = core.vehicles()
+        rows = running.rows[sent]
+        running.release_kw[sent] = released_within_phases(core, rows, release_setpoint_kw(columns.take(rows), core.rules))
+        for position in sent.tolist():
+            running.cells.release_sent_at[position] = core.clock.monotonic()
+            running.set_release(position, ReleaseState.OWED)
+            self._owed.add(running, position, first_seq=seq)
+        core.fleet.reason[running.rows[positions]] = Reason.TAGGED
+        running.reallocate_at = core.clock.monotonic()
+        running.changed.set()
+        view = InhibitedView(short_id=running.short_id, vehicles=len(positions), power_kw=power_kw)
+        text = f"{view.vehicles} vehicles ({abs(power_kw):.1f} kW) are released: an INHIBIT tag"
+        core.emit(Strategy(ts=core.ts(), dispatch_id=running.dispatch_id, kind="inhibit", text=text))
+        if len(sent):
+            self._spawn(running, sent, seq)
+        return view
+
+    def _spawn(self, running: Running, positions: Rows, seq: int) -> None:
+        task = asyncio.create_task(self._release(running, positions, seq), name=f"inhibited vehicles of {running.short_id}")
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _release(self, running: Running, positions: Rows, seq: int) -> None:
+        """Journal and publish the releases; what goes wrong is left to the owed list, which asks again at each sign of life."""
+        core, writer, cells = self._core, CommandWriter(self._core, running), running.cells
+        await journal_release(core, running, positions.tolist(), seq)
+
+        def messages() -> Iterator[Outgoing]:
+            for position in positions.tolist():
+                if cells.release_state[position] != _OWED:
+                    continue
+                cells.release_sent_at[position] = core.clock.monotonic()
+                cells.release_sent_ms[position] = core.utc_ms()
+                yield writer.release(position, seq=seq, sent_ms=cells.release_sent_ms[position])
+
+        try:
+            await core.link.publish_many(messages(), lambda _, __: None)
+        except Exception:
+            log.exception("releases of inhibited vehicles of %s", running.short_id)
+
+    async def close(self) -> None:
+        """Stop sending."""
+        tasks = list(self._sending)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
