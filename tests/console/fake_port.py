@@ -5,27 +5,29 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.console import pictures
+from tests.console.forecasts import forecast
 from v2g_console.contract.events import Event, EventBatch
-from v2g_console.contract.replies import Accepted, DispatchDetailView, FleetPage, PlanView, Refusal, Refused, Reply, StopView, VehicleView
+from v2g_console.contract.record import JournalEntryView, JournalPage, JournalRow
+from v2g_console.contract.replies import Accepted, DispatchDetailView, FleetPage, PlanView, Refusal, Refused, Reply, VehicleView
 from v2g_console.contract.requests import (
-    AckAlarm,
     Arm,
     Cancel,
     Dispatch,
     DispatchDetail,
     Fleet,
+    Forecast,
+    Journal,
+    JournalEntry,
     Operate,
     Origin,
     Plan,
     Request,
-    ResetTrust,
-    Resume,
     Retry,
-    Status,
     Stop,
     Update,
 )
 from v2g_console.contract.snapshot import Snapshot
+from v2g_console.contract.stop import StopView
 from v2g_console.domain.states import DispatchState
 
 Answer = Callable[[Request], Reply]
@@ -44,6 +46,7 @@ class FakePort:
         self.origins: list[Origin] = []
         self.answers: dict[type[Request], Answer] = {}
         self.event_log: list[Event] = []
+        self.journal_rows: list[JournalRow] = []
         self.gone = ""
         self.moving = True
         self.gate: asyncio.Event | None = None
@@ -103,14 +106,29 @@ class FakePort:
                 return Accepted(request="dispatch", dispatch_id=pictures.DISPATCH_ID)
             case DispatchDetail():
                 return self._detail(request)
+            case Forecast():
+                return Accepted(request="forecast", result=forecast(self.picture))
             case Fleet():
                 return self._fleet(request)
             case Stop():
                 return Accepted(request="stop", result=StopView(dispatches=2, vehicles=463))
+            case Journal():
+                return self._journal(request)
+            case JournalEntry():
+                text = f'{{"number": {request.number}, "record": {{"vehicle_ids": ["FR-LYO-1"]}}}}'
+                return Accepted(request="journal_entry", result=JournalEntryView(number=request.number, json=text))
             case Cancel() | Retry() | Update():
                 return Accepted(request=type(request).__name__.lower(), dispatch_id=request.dispatch_id)
-            case Resume() | Status() | AckAlarm() | ResetTrust():
-                return Accepted(request=type(request).__name__.lower())
+            case _:
+                return Accepted(request=str(request.__struct_config__.tag))
+
+    def _journal(self, request: Journal) -> Reply:
+        """Pages of `journal_rows`, filtered by kind."""
+        fits = [
+            row for row in self.journal_rows if row.kind.startswith(request.kind) and (not request.before or row.number < request.before)
+        ]
+        page = JournalPage(rows=tuple(fits[: request.limit]), more=len(fits) > request.limit, durable=True)
+        return Accepted(request="journal", result=page)
 
     def _detail(self, request: DispatchDetail) -> Reply:
         view = next((d for d in self.picture.dispatches if d.dispatch_id == request.dispatch_id), None)

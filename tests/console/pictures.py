@@ -5,13 +5,13 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
+from v2g_console.contract.alarms import AlarmView
 from v2g_console.contract.link import LinkCause, LinkHealth, LinkState, RefusedMessage
 from v2g_console.contract.replies import CommandRow, PlanRow, PlanView, VehicleView
 from v2g_console.contract.requests import DispatchFields
 from v2g_console.contract.snapshot import (
     FLEET_STATE_NAMES,
     AckProgress,
-    AlarmView,
     DispatchView,
     EngineInfo,
     FleetColumns,
@@ -19,6 +19,7 @@ from v2g_console.contract.snapshot import (
     Snapshot,
     TracePoint,
 )
+from v2g_console.domain.alarm_cycle import AlarmState
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import DispatchState
 from v2g_console.domain.vehicle import Quality
@@ -251,6 +252,7 @@ def alarm(number: int, priority: int = 2, text: str = "ack rate of #7f3a is 94 %
         response="retry (r) or cancel (c)",
         active=True,
         acknowledged=acknowledged,
+        state=AlarmState.ACKNOWLEDGED if acknowledged else AlarmState.UNACKNOWLEDGED,
         raised_ms=NOW_MS - 30_000,
     )
 

@@ -1,3 +1,5 @@
+import importlib
+import pkgutil
 from collections import Counter
 from functools import partial
 
@@ -7,7 +9,7 @@ from textual.widgets import Input
 from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import ORIGIN, refreshed, running, text, until
-from v2g_console.console import actions
+from v2g_console.console import actions, screens
 from v2g_console.console.actions import ACTIONS, Scope, action_of, actions_of, footer_actions, key_text
 from v2g_console.console.app import ConsoleApp
 from v2g_console.console.model import ConsoleModel
@@ -21,7 +23,12 @@ from v2g_console.console.screens.vehicle_detail import VehicleDetailScreen
 from v2g_console.console.widgets.action_bar import fitting
 from v2g_console.contract.requests import Retry
 
-SCREENS: tuple[type[object], ...] = (OverviewScreen, FleetScreen, ComposerScreen, DispatchDetailScreen, VehicleDetailScreen, HelpScreen)
+SCREENS: tuple[type[object], ...] = tuple(
+    one
+    for module in pkgutil.iter_modules(screens.__path__)
+    for one in vars(importlib.import_module(f"{screens.__name__}.{module.name}")).values()
+    if isinstance(one, type) and isinstance(getattr(one, "scope", None), Scope)
+)
 
 
 def test_ids_are_unique_and_a_key_means_one_thing_in_a_scope() -> None:

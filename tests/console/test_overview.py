@@ -23,6 +23,7 @@ from v2g_console.console.widgets.link_pane import LinkPane
 from v2g_console.contract.link import LinkState
 from v2g_console.contract.requests import AckAlarm
 from v2g_console.contract.snapshot import Snapshot
+from v2g_console.domain.alarm_cycle import AlarmState
 from v2g_console.domain.states import DispatchState
 
 SIZES = [(200, 60), (120, 36), (100, 30), (80, 24), (60, 20), (40, 10), (20, 5)]
@@ -150,7 +151,7 @@ async def test_the_alarm_that_wants_an_answer_first_is_shown_and_can_be_acknowle
         assert rows(app)[1].startswith(" H■ alarm text 0: retry (r) or cancel (c). a acknowledges")
         await pilot.press("a")
         await until(pilot, lambda: port.asked(AckAlarm) == [AckAlarm(alarm_id="alarm-0")])
-        seen = tuple(msgspec.structs.replace(alarm, acknowledged=True) for alarm in port.picture.alarms)
+        seen = tuple(msgspec.structs.replace(alarm, acknowledged=True, state=AlarmState.ACKNOWLEDGED) for alarm in port.picture.alarms)
         port.show(replace(port.picture, alarms=seen))
         await refreshed(pilot, app)
         assert "a acknowledges" not in text(app)

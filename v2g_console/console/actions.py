@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final
 
+from v2g_console.console.keys import key_text
 from v2g_console.console.model import ConsoleModel, is_active
+from v2g_console.console.rights import kept_back, lock_is_open, nothing_to_decide
 from v2g_console.contract.snapshot import DispatchView
 from v2g_console.domain.states import DispatchState
 
@@ -25,6 +27,17 @@ class Scope(StrEnum):
     COMPOSER = "New dispatch"
     DISPATCH = "Dispatch"
     VEHICLE = "Vehicle"
+    DISPATCHES = "Dispatches"
+    ALARMS = "Alarms"
+    LINK = "MQTT link"
+    JOURNAL = "Journal"
+    JOURNAL_ENTRY = "Journal entry"
+    OUTLOOK = "Outlook"
+    HANDOVER = "Handover"
+    DIAGNOSTICS = "Diagnostics"
+    STOP_LIST = "STOP: who is silent"
+    REPLAY = "Replay"
+    SITES = "Several sites"
     HELP = "Help"
 
 
@@ -55,12 +68,18 @@ class Action:
     in_palette: bool = True
     guard: Guard | None = None
 
+    def bound(self, model: ConsoleModel) -> tuple[str, ...]:
+        """Its keys at this console: those of the configuration, else its own."""
+        return model.keys.get(self.id, self.keys)
+
     def blocked(self, model: ConsoleModel) -> str | None:
         """Why it can't be done now, or None."""
-        return None if self.guard is None else self.guard(model)
+        return kept_back(self.id, model) or (None if self.guard is None else self.guard(model))
 
 
 def _writes(model: ConsoleModel) -> str | None:
+    if model.replay is not None:
+        return "this is a recording, read-only: nothing can be sent"
     if model.snapshot is None:
         return "the engine has not answered yet: wait for the first picture"
     if model.contact().problem:
@@ -73,14 +92,21 @@ def _writes(model: ConsoleModel) -> str | None:
 def _may_compose(model: ConsoleModel) -> str | None:
     refusal = _writes(model)
     if refusal is None and model.snapshot is not None and model.snapshot.engine.stopped:
-        return "STOP is latched: resume first (F9)"
+        return f"STOP is latched: resume first ({shown_key('dispatch.resume', model)})"
     return refusal
 
 
 def _may_stop(model: ConsoleModel) -> str | None:
+    """Of several sites one that can be stopped is enough: the dialog says which."""
+    refusal = may_stop_here(model)
+    return None if any(may_stop_here(one) is None for one in model.neighbours) else refusal
+
+
+def may_stop_here(model: ConsoleModel) -> str | None:
+    """Why this engine can't be stopped now, or None."""
     refusal = _writes(model)
     if refusal is None and model.snapshot is not None and model.snapshot.engine.stopped:
-        return "STOP is latched already: F9 resumes"
+        return f"STOP is latched already: {shown_key('dispatch.resume', model)} resumes"
     return refusal
 
 
@@ -92,7 +118,7 @@ def _may_resume(model: ConsoleModel) -> str | None:
 
 
 def _has_dispatch(model: ConsoleModel) -> str | None:
-    return "no dispatch: press d for a new one" if model.selected_dispatch() is None else None
+    return f"no dispatch: press {shown_key('dispatch.compose', model)} for a new one" if model.selected_dispatch() is None else None
 
 
 def _may_acknowledge(model: ConsoleModel) -> str | None:
@@ -108,7 +134,7 @@ def _may_retry(model: ConsoleModel) -> str | None:
     refusal = _writes(model)
     view = model.selected_dispatch()
     if refusal is not None or view is None:
-        return refusal or "no dispatch to retry: press d for a new one"
+        return refusal or f"no dispatch to retry: press {shown_key('dispatch.compose', model)} for a new one"
     if view.state not in {DispatchState.AWAITING_ACKS, DispatchState.ACTIVE}:
         return f"{view.short_id} is {state_text(view)}: only a running dispatch can be retried"
     if view.progress.silent == 0:
@@ -132,7 +158,7 @@ def _may_update(model: ConsoleModel) -> str | None:
     refusal = _may_compose(model)
     view = model.selected_dispatch()
     if refusal is not None or view is None:
-        return refusal or "no dispatch to update: press d for a new one"
+        return refusal or f"no dispatch to update: press {shown_key('dispatch.compose', model)} for a new one"
     if view.state not in {DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE}:
         return f"{view.short_id} is {state_text(view)}: only a running dispatch has a target to change"
     return None
@@ -142,15 +168,45 @@ def _may_reset_trust(model: ConsoleModel) -> str | None:
     return _writes(model) or _has_vehicle(model)
 
 
+def _may_tag(model: ConsoleModel) -> str | None:
+    return _writes(model) or _has_vehicle(model)
+
+
+def _has_stop(model: ConsoleModel) -> str | None:
+    if model.snapshot is None:
+        return "the engine has not answered yet: wait for the first picture"
+    if not model.snapshot.engine.stopped and not model.snapshot.summary.owed:
+        return "STOP is not latched, and no vehicle owes a release"
+    return None
+
+
+def _may_decide(model: ConsoleModel) -> str | None:
+    return _writes(model) or nothing_to_decide(model)
+
+
+def _may_unlock(model: ConsoleModel) -> str | None:
+    return _writes(model) or lock_is_open(model)
+
+
 def state_text(view: DispatchView) -> str:
     """A dispatch's state in words."""
     return view.state.value.replace("_", " ")
 
 
-G, O, F, C, D, V = Scope.GLOBAL, Scope.OVERVIEW, Scope.FLEET, Scope.COMPOSER, Scope.DISPATCH, Scope.VEHICLE  # noqa: E741 - one letter a column
+G, O, F, C, D = Scope.GLOBAL, Scope.OVERVIEW, Scope.FLEET, Scope.COMPOSER, Scope.DISPATCH  # noqa: E741 - one letter a column
+V, L, J, A = Scope.VEHICLE, Scope.DISPATCHES, Scope.JOURNAL, Scope.ALARMS
+R = Scope.REPLAY
 ACTIONS: Final[tuple[Action, ...]] = (
     Action("go.overview", "Overview: the four panes", ("1", "alt+1"), G, "go_overview", "Overview", 13),
     Action("go.fleet", "Fleet: every vehicle", ("2", "alt+2"), G, "go_fleet", "Fleet", 12),
+    Action("go.dispatches", "Dispatches: active and past", ("3", "alt+3"), G, "go_dispatches", "Dispatches", 16),
+    Action("go.alarms", "Alarms: active, unanswered and shelved", ("4", "alt+4"), G, "go_alarms", "Alarms", 17),
+    Action("go.link", "MQTT link: connection, security, traffic, refused messages", ("5", "alt+5"), G, "go_link", "Link", 18),
+    Action("go.journal", "Journal: who did what, when, with what result", ("6", "alt+6"), G, "go_journal", "Journal", 19),
+    Action("go.outlook", "Outlook: what comes next, headroom and vehicles of the next day", ("7", "alt+7"), G, "go_outlook", "Outlook", 30),
+    Action("go.handover", "Handover: what the next shift must know", ("H",), G, "go_handover", "", 58),
+    Action("note.write", "Write a note for the next shift", ("N",), G, "write_note", "", 57, guard=_writes),
+    Action("go.diagnostics", "Diagnostics: the program itself", ("0", "alt+0"), G, "go_diagnostics", "", 59),
     Action("dispatch.compose", "New dispatch", ("d",), G, "compose_dispatch", "Dispatch", 10, Danger.ACTS, guard=_may_compose),
     Action(
         "dispatch.stop",
@@ -178,6 +234,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         _may_stop,
     ),
     Action("dispatch.resume", "Resume after STOP (restarts nothing)", ("f9",), G, "resume", "", 1, Danger.ACTS, guard=_may_resume),
+    Action("stop.list", "STOP: who is silent, and what to do by hand", ("f7",), G, "stop_list", "", 2, guard=_has_stop),
     Action("dispatch.retry", "Retry the unacknowledged", ("r",), G, "retry_dispatch", "Retry", 20, Danger.ACTS, guard=_may_retry),
     Action(
         "dispatch.update",
@@ -191,6 +248,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
         guard=_may_update,
     ),
     Action("dispatch.cancel", "Cancel the selected dispatch", ("c",), G, "cancel_dispatch", "Cancel", 21, Danger.STOPS, guard=_may_cancel),
+    Action("approval.approve", "Approve what somebody else asked", ("A",), G, "approve", "", 3, Danger.ACTS, guard=_may_decide),
+    Action("approval.reject", "Reject what somebody else asked", ("X",), G, "reject", "", 4, Danger.ACTS, guard=_may_decide),
+    Action(
+        "console.unlock", "Unlock: take this view-only console back into use", ("L",), G, "unlock", "", 5, Danger.ACTS, guard=_may_unlock
+    ),
     Action("alarm.ack", "Acknowledge the alarm in the banner", ("a",), G, "ack_alarm", guard=_may_acknowledge),
     Action("vehicle.open", "Open the selected vehicle", (), G, "open_vehicle", guard=_has_vehicle, in_palette=False),
     Action(
@@ -203,6 +265,18 @@ ACTIONS: Final[tuple[Action, ...]] = (
         62,
         Danger.ACTS,
         guard=_may_reset_trust,
+    ),
+    Action("vehicle.tag", "Tag the selected vehicle, its site or the fleet", ("g",), G, "hang_tag", "", 63, Danger.ACTS, guard=_may_tag),
+    Action(
+        "vehicle.untag",
+        "Take down a tag of the selected vehicle, its site or the fleet",
+        ("G",),
+        G,
+        "take_tag_down",
+        "",
+        64,
+        Danger.ACTS,
+        guard=_may_tag,
     ),
     Action("view.theme", "Next theme", ("t",), G, "next_theme", "", 60),
     Action("view.palette", "Command palette", ("ctrl+p",), G, "palette", "", 61, in_palette=False),
@@ -224,11 +298,55 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("dispatch.open_vehicle", "Open the vehicle under the cursor", ("enter",), D, "open_vehicle", "Open", 25, in_palette=False),
     Action("dispatch.back", "Back", ("escape",), D, "back", "Back", 45, in_palette=False),
     Action("vehicle.back", "Back", ("escape",), V, "back", "Back", 45, in_palette=False),
+    Action("dispatches.filter", "Filter by id, signal, state, person", ("slash",), L, "filter", "Filter", 22),
+    Action("dispatches.open", "Open the dispatch under the cursor", ("enter",), L, "open_dispatch", "Open", 25, in_palette=False),
+    Action("dispatches.back", "Back", ("escape",), L, "back", "Back", 45, in_palette=False),
+    Action("alarms.filter", "Filter by kind, state or word", ("slash",), A, "filter", "Filter", 28),
+    Action("alarms.ack", "Acknowledge the alarm under the cursor", ("a",), A, "ack_alarm_here", "Ack", 22, guard=_writes),
+    Action("alarms.ack_visible", "Acknowledge all that are on screen", ("v",), A, "ack_visible", "", 23, guard=_writes),
+    Action("alarms.shelve", "Shelve the alarm under the cursor, with a reason", ("z",), A, "shelve_alarm", "Shelve", 24, guard=_writes),
+    Action("alarms.unshelve", "Take the alarm under the cursor from the shelf", ("Z",), A, "unshelve_alarm", "", 25, guard=_writes),
+    Action("alarms.history", "What the journal says of alarms", ("h",), A, "alarm_history", "History", 26),
+    Action("alarms.back", "Back", ("escape",), A, "back", "Back", 45, in_palette=False),
+    Action("link.back", "Back", ("escape",), Scope.LINK, "back", "Back", 45, in_palette=False),
+    Action("journal.filter", "Filter by kind:, vehicle:, signal:, dispatch: or a word", ("slash",), J, "filter", "Filter", 22),
+    Action("journal.open", "Open the entry under the cursor", ("enter",), J, "open_entry", "Open", 25, in_palette=False),
+    Action("journal.export", "Export what is listed as CSV", ("x",), J, "export", "Export", 26),
+    Action("journal.back", "Back", ("escape",), J, "back", "Back", 45, in_palette=False),
+    Action("journal_entry.back", "Back", ("escape",), Scope.JOURNAL_ENTRY, "back", "Back", 45, in_palette=False),
+    Action("outlook.back", "Back", ("escape",), Scope.OUTLOOK, "back", "Back", 45, in_palette=False),
+    Action("handover.again", "Ask for the report again", ("r",), Scope.HANDOVER, "ask_again", "Again", 22),
+    Action("handover.export", "Keep the report as a file", ("x",), Scope.HANDOVER, "export", "Export", 23),
+    Action("handover.back", "Back", ("escape",), Scope.HANDOVER, "back", "Back", 45, in_palette=False),
+    Action("diagnostics.back", "Back", ("escape",), Scope.DIAGNOSTICS, "back", "Back", 45, in_palette=False),
+    Action("stop.back", "Back", ("escape",), Scope.STOP_LIST, "back", "Back", 45, in_palette=False),
+    Action("replay.pause", "Pause the replay, or go on; at its end from the start", ("p", "space"), R, "replay_pause"),
+    Action("replay.faster", "Replay faster", ("plus", "equals_sign"), R, "replay_faster"),
+    Action("replay.slower", "Replay slower", ("minus",), R, "replay_slower"),
+    Action("replay.back_10s", "10 s back", ("comma",), R, "replay_back_10s"),
+    Action("replay.on_10s", "10 s on", ("full_stop",), R, "replay_on_10s"),
+    Action("replay.back_1min", "1 min back", ("less_than_sign",), R, "replay_back_1min"),
+    Action("replay.on_1min", "1 min on", ("greater_than_sign",), R, "replay_on_1min"),
+    Action("replay.next_event", "On to the next event", ("n",), R, "replay_next_event"),
+    Action("replay.next_alarm", "On to the next alarm", ("ctrl+n",), R, "replay_next_alarm"),
+    Action("site.choose", "Sites: all of them, and go to one", ("f6",), Scope.SITES, "choose_site", in_fields=True),
+    Action("site.next", "On to the next site", ("right_square_bracket", "ctrl+right"), Scope.SITES, "next_site"),
+    Action("site.previous", "Back to the site before", ("left_square_bracket", "ctrl+left"), Scope.SITES, "previous_site"),
     Action("help.back", "Back", ("escape", "question_mark"), Scope.HELP, "back", "Back", 45, in_palette=False),
 )
 
+_GOES_TO: Final = {
+    Scope.OVERVIEW: "go.overview",
+    Scope.FLEET: "go.fleet",
+    Scope.DISPATCHES: "go.dispatches",
+    Scope.ALARMS: "go.alarms",
+    Scope.LINK: "go.link",
+    Scope.JOURNAL: "go.journal",
+    Scope.DIAGNOSTICS: "go.diagnostics",
+    Scope.HANDOVER: "go.handover",
+    Scope.OUTLOOK: "go.outlook",
+}
 _BY_ID: Final = {action.id: action for action in ACTIONS}
-_KEY_NAMES: Final = {"question_mark": "?", "slash": "/", "escape": "Esc", "enter": "Enter", "space": "Space", "tab": "Tab"}
 
 
 def action_of(action_id: str) -> Action:
@@ -241,19 +359,17 @@ def actions_of(scope: Scope) -> tuple[Action, ...]:
     return tuple(action for action in ACTIONS if action.scope is scope)
 
 
-def footer_actions(scope: Scope) -> tuple[Action, ...]:
+def shown_key(action_id: str, model: ConsoleModel) -> str:
+    """The key to name in a sentence about an action: `F9`."""
+    keys = action_of(action_id).bound(model)
+    return key_text(keys[0]) if keys else f"{key_text('ctrl+p')}: {action_of(action_id).title}"
+
+
+def footer_actions(scope: Scope, model: ConsoleModel) -> tuple[Action, ...]:
     """What a screen's footer offers: its own actions and the global ones, most important first; its own keys hide global ones."""
     own = actions_of(scope)
-    here = "go.overview" if scope is Scope.OVERVIEW else "go.fleet" if scope is Scope.FLEET else ""
-    taken = {key for action in own for key in action.keys}
-    shared = () if scope is Scope.GLOBAL else tuple(a for a in actions_of(Scope.GLOBAL) if not taken.intersection(a.keys))
-    return tuple(sorted((a for a in own + shared if a.short and a.id != here), key=lambda a: a.rank))
-
-
-def key_text(key: str) -> str:
-    """How a key is written for people: `F8`, `Ctrl+P`, `/`, `Shift+O`."""
-    if key in _KEY_NAMES:
-        return _KEY_NAMES[key]
-    if len(key) == 1:
-        return key
-    return "+".join(part.upper() if len(part) == 1 or part[1:].isdecimal() else part.capitalize() for part in key.split("+"))
+    here = _GOES_TO.get(scope, "")
+    taken = {key for action in own for key in action.bound(model)}
+    shared = () if scope is Scope.GLOBAL else tuple(a for a in actions_of(Scope.GLOBAL) if not taken.intersection(a.bound(model)))
+    offered = (a for a in own + shared if a.short and a.id != here and a.bound(model))
+    return tuple(sorted(offered, key=lambda a: a.rank))

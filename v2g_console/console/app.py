@@ -5,29 +5,33 @@ import inspect
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final
 
 from textual.binding import BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
 
-from v2g_console.console.actions import ACTIONS, Action, Scope, action_of, actions_of, key_text
+from v2g_console.console.actions import ACTIONS, Action, Danger, Scope, action_of, actions_of
+from v2g_console.console.event_text import told_of_event
 from v2g_console.console.farewell import farewell
 from v2g_console.console.glyphs import glyphs_for
+from v2g_console.console.keys import key_text
 from v2g_console.console.model import SHOWN_PRIORITY, ConsoleModel, ShowsSnapshot
-from v2g_console.console.operating import OperatingApp, Severity
-from v2g_console.console.options import ConsoleExit, ConsoleOptions
+from v2g_console.console.navigating import NavigatingApp
+from v2g_console.console.options import ConsoleExit, ConsoleOptions, Severity
 from v2g_console.console.palette import ActionProvider
 from v2g_console.console.patient_terminal import write_patiently
+from v2g_console.console.replay import ReplayPort
 from v2g_console.console.screens.base import ConsoleScreen, bindings_of
 from v2g_console.console.screens.overview import OverviewScreen
 from v2g_console.console.terminal import wants_no_color
-from v2g_console.console.textual_private import forget_stop_signals
+from v2g_console.console.textual_private import forget_stop_signals, rebind
 from v2g_console.console.themes import BUILT_IN, load_themes, variables
-from v2g_console.contract.events import AlarmRaised, DispatchCompleted, DispatchFailed, Event
+from v2g_console.contract.events import AlarmRaised, ApprovalAsked, Event
 from v2g_console.contract.port import EnginePort
 from v2g_console.contract.requests import Origin
+from v2g_console.domain.units import counted
 
 log = logging.getLogger(__name__)
 BELL_EVERY_S: Final = 5.0
@@ -37,7 +41,7 @@ class ConsoleCrashError(RuntimeError):
     """The console broke; the message is its report, without values of variables."""
 
 
-class ConsoleApp(OperatingApp):
+class ConsoleApp(NavigatingApp):
     """The console over one engine. `shelf` holds the themes; `model` what is known."""
 
     TITLE = "V2G CONSOLE"
@@ -66,6 +70,10 @@ class ConsoleApp(OperatingApp):
         # Decided before Textual's own set-up, which removes NO_COLOR: with native colours on, its filter then takes every colour away.
         super().__init__(ConsoleModel(port, origin, monotonic_s), ansi_color=True if wants_no_color() else None)
         self.options = options
+        self.model.recording = options.recording
+        self.model.keys = options.keys
+        of_replay = actions_of(Scope.REPLAY) if self.model.replay is not None else ()
+        rebind(self, bindings_of(actions_of(Scope.GLOBAL) + of_replay, options.keys), options.keys)
         self.glyphs = glyphs_for(options.ascii)
         self.shelf = load_themes()
         for theme in self.shelf.themes.values():
@@ -73,6 +81,8 @@ class ConsoleApp(OperatingApp):
         self.theme, self._theme_problem = self.shelf.choose(options.theme)
         self._monotonic_s = monotonic_s
         self.pulling = False
+        self._dropped_told = 0
+        self._under_way: set[str] = set()
         self._rang_at_s: float | None = None
         self.set_class(options.ascii, "-ascii")
         if options.ascii:
@@ -99,6 +109,9 @@ class ConsoleApp(OperatingApp):
 
     def tick(self) -> None:
         """Ask for the newest picture unless the last question is still open; then only the age of what is shown moves on."""
+        self.lock_if_due()
+        for news in self.options.recording.unread() if self.options.recording is not None else ():
+            self.say(news, "warning")
         if self.pulling:
             self.show_model()
             return
@@ -112,10 +125,27 @@ class ConsoleApp(OperatingApp):
             self.pulling = False
         self.show_model()
         self._announce(self.model.newest_events)
+        self._tell_dropped()
+        if self.model.snapshot is not None:
+            for told in self.outcomes.settled(self.model.snapshot):
+                self.say(*told)
+
+    def _tell_dropped(self) -> None:
+        """Events that this console never saw are said once each time that more are missing."""
+        missing = self.model.events_dropped - self._dropped_told
+        if missing > 0:
+            self._dropped_told = self.model.events_dropped
+            gone = counted(missing, "event was", "events were")
+            self.say(f"{gone} dropped before this console saw them: the journal has them", "warning")
 
     def show_model(self) -> None:
-        """Draw the newest picture on every screen of the stack, also on those under a dialog."""
-        for screen in self.screen_stack if self.is_running else ():
+        """Draw the newest picture on the topmost full screen and on the dialogs over it.
+
+        A screen that another one covers draws when it comes back: Textual would paint the covering one anew with each change under it.
+        """
+        stack = self.screen_stack if self.is_running else []
+        covered = max((place for place, screen in enumerate(stack) if isinstance(screen, ConsoleScreen)), default=0)
+        for screen in stack[covered:]:
             if isinstance(screen, ConsoleScreen):
                 screen.refresh_from_model()
             elif isinstance(screen, ShowsSnapshot) and screen.is_mounted and self.model.snapshot is not None:
@@ -123,16 +153,13 @@ class ConsoleApp(OperatingApp):
 
     def _announce(self, events: tuple[Event, ...]) -> None:
         for event in events:
-            match event:
-                case AlarmRaised():
-                    self._ring()
-                    self._tell_alarm(event)
-                case DispatchCompleted():
-                    self.say(f"{event.signal} completed: {event.acked + event.limited} of {event.vehicles} vehicles acknowledged")
-                case DispatchFailed():
-                    self.say(f"{event.signal} failed: {event.reason}", "error")
-                case _:
-                    continue
+            if isinstance(event, AlarmRaised | ApprovalAsked):
+                self._ring()
+            if isinstance(event, AlarmRaised):
+                self._tell_alarm(event)
+            told = told_of_event(event)
+            if told is not None:
+                self.say(*told)
 
     def _tell_alarm(self, alarm: AlarmRaised) -> None:
         """The banner shows it until it is answered, so a toast, which hides what is under it, is for alarms without a banner."""
@@ -162,7 +189,7 @@ class ConsoleApp(OperatingApp):
     def told_of(self, action: Action) -> str:
         """The palette's small print: the keys, or why not now."""
         blocked = action.blocked(self.model)
-        return f"not now: {blocked}" if blocked else " ".join(key_text(key) for key in action.keys)
+        return f"not now: {blocked}" if blocked else " ".join(key_text(key) for key in action.bound(self.model))
 
     async def action_invoke(self, action_id: str) -> None:
         """Carry out an action of the registry, or say why not. Handlers that wait run beside the message loop."""
@@ -171,10 +198,23 @@ class ConsoleApp(OperatingApp):
         if blocked is not None:
             self.say(f"{action.title}: {blocked}", "warning")
             return
+        if action.handler in self._under_way:
+            if isinstance(self.screen, ConsoleScreen) and action.danger is not Danger.NONE:
+                self.say(f"{action.title}: the engine has not answered the last one yet", "warning")
+            return
         handler = getattr(self.screen, f"do_{action.handler}", None) or getattr(self, f"do_{action.handler}")
         outcome = handler()
         if inspect.isawaitable(outcome):
-            self.run_worker(_awaited(outcome), group="operate")
+            if action.handler != "stop":  # can be asked for at any time, also while an answer is waited for
+                self._under_way.add(action.handler)
+            self.run_worker(self._carry_out(action, outcome), group="operate")
+
+    async def _carry_out(self, action: Action, outcome: Awaitable[object]) -> None:
+        """A key that is held or doubled starts nothing twice."""
+        try:
+            await outcome
+        finally:
+            self._under_way.discard(action.handler)
 
     def action_use_theme(self, name: str) -> None:
         """Switch the theme at once."""
@@ -196,54 +236,20 @@ class ConsoleApp(OperatingApp):
         """Help on this screen."""
         from v2g_console.console.screens.help import HelpScreen
 
-        await self.push_screen(HelpScreen(self.model, self.glyphs, self.scope))
+        if not isinstance(self.screen, HelpScreen):
+            await self._open(HelpScreen(self.model, self.glyphs, self.scope))
 
-    async def do_go_overview(self) -> None:
-        """Back to the first screen."""
-        while len(self.screen_stack) > 1:
-            await self.pop_screen()
-
-    async def do_go_fleet(self) -> None:
-        """The fleet, over the overview."""
-        from v2g_console.console.screens.fleet import FleetScreen
-
-        if isinstance(self.screen, FleetScreen):
-            return
-        await self.do_go_overview()
-        await self.push_screen(FleetScreen(self.model, self.glyphs))
+    async def do_quit_console(self) -> None:
+        """Leave; an engine that is another process is left as it is, without a question."""
+        if self.options.attached:
+            self.exit(ConsoleExit.DETACHED)
+        else:
+            await super().do_quit_console()
 
     async def do_filter_fleet(self) -> None:
         """The fleet with its filter open."""
         await self.do_go_fleet()
         await self.action_invoke("fleet.filter")
-
-    async def do_compose_dispatch(self) -> None:
-        """A new dispatch."""
-        from v2g_console.console.screens.composer import ComposerScreen
-
-        if not isinstance(self.screen, ComposerScreen):
-            await self.push_screen(ComposerScreen(self.model, self.glyphs))
-
-    async def do_open_dispatch(self) -> None:
-        """All of the selected dispatch."""
-        from v2g_console.console.screens.dispatch_detail import DispatchDetailScreen
-
-        view = self.model.selected_dispatch()
-        if view is not None:
-            self.model.selected_dispatch_id = view.dispatch_id
-            await self.push_screen(DispatchDetailScreen(self.model, self.glyphs, view.dispatch_id))
-
-    async def do_open_vehicle(self) -> None:
-        """All of the selected vehicle."""
-        from v2g_console.console.screens.vehicle_detail import VehicleDetailScreen
-
-        if self.model.selected_vehicle_id is not None:
-            await self.push_screen(VehicleDetailScreen(self.model, self.glyphs, self.model.selected_vehicle_id))
-
-
-async def _awaited(outcome: object) -> None:
-    if inspect.isawaitable(outcome):
-        await outcome
 
 
 class EndSwitch:
@@ -274,7 +280,14 @@ def run_console(port: EnginePort, origin: Origin, options: ConsoleOptions, switc
 
     `port` must be usable from the loop that Textual makes here. `terminal.prepare` must have run. Raises ConsoleCrashError.
     """
-    app = ConsoleApp(port, origin, options)
+    from v2g_console.console.replaying import ReplayApp
+
+    app = (ReplayApp if isinstance(port, ReplayPort) else ConsoleApp)(port, origin, options)
+    return run_app(app, switch, lambda: farewell(options, app.model.snapshot, app.model.contact().problem))
+
+
+def run_app(app: ConsoleApp, switch: EndSwitch | None, told: Callable[[], list[str]]) -> ConsoleExit:
+    """Run until the operator leaves, restore the terminal, and write the lines of `told`. Raises ConsoleCrashError."""
     if switch is not None:
         armed = switch
         app.when_running = lambda: armed.arm(app)
@@ -285,5 +298,5 @@ def run_console(port: EnginePort, origin: Origin, options: ConsoleOptions, switc
     if app.crash_report:
         raise ConsoleCrashError(app.crash_report)
     if app.terminal_usable:
-        write_patiently(sys.stdout, "".join(f"{row}\n" for row in farewell(options, app.model.snapshot)))
+        write_patiently(sys.stdout, "".join(f"{row}\n" for row in told()))
     return ConsoleExit.ENDED if chosen is None else chosen

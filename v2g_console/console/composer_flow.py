@@ -4,13 +4,15 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
+from v2g_console.console.deliberate import Deliberate
 from v2g_console.contract.replies import PlanView
 from v2g_console.contract.requests import Plan
 
 ARMED_S: Final = 10.0
-"""How long the engine keeps a plan armed; it has the last word, this is what is counted down."""
+"""How long a plan stays armed where the engine does not say; it has the last word."""
 DWELL_S: Final = 0.3
-"""A send key this soon after arming is a held or doubled key, not a decision."""
+"""A send key this soon after arming, or an arming key this soon after a changed plan, is a held or doubled key, not a decision."""
+_MARGIN_S: Final = 0.5  # between the end of a held send and the end of the arming, so that the engine still takes it
 
 
 class Step(Enum):
@@ -19,6 +21,7 @@ class Step(Enum):
     EDITING = "editing"
     ARMING = "arming"
     ARMED = "armed"
+    HELD = "held"
     SENDING = "sending"
 
 
@@ -28,15 +31,19 @@ class ComposerFlow:
     Questions to the engine carry the number of `ask`; an answer with an older number is dropped, so the newest question wins.
     """
 
-    def __init__(self, monotonic_s: Callable[[], float]) -> None:
+    def __init__(self, monotonic_s: Callable[[], float], send_delay_s: float = 0.0) -> None:
         self.step = Step.EDITING
+        self.send_delay_s = send_delay_s
+        self.armed_s = ARMED_S
+        self.send_key = Deliberate(DWELL_S, monotonic_s)
+        self.arm_key = Deliberate(0.0, monotonic_s)
         self.request: Plan | None = None
         self.plan: PlanView | None = None
         self.arm_when_planned = False
         self._asked = 0
         self._fresh = False
-        self._armed_at_s = 0.0
         self._armed_until_s = 0.0
+        self._held_until_s = 0.0
         self._monotonic_s = monotonic_s
 
     @property
@@ -88,22 +95,27 @@ class ComposerFlow:
 
     def armed(self, plan: PlanView | None, left_s: float) -> None:
         """The engine armed the plan; `plan` is its newest form."""
-        now = self._monotonic_s()
         self.plan = plan or self.plan
         self.step = Step.ARMED
-        self._armed_at_s, self._armed_until_s = now, now + min(ARMED_S, max(0.0, left_s))
+        self.armed_s = max(0.0, left_s - (self.send_delay_s + _MARGIN_S if self.send_delay_s else 0.0))
+        self._armed_until_s = self._monotonic_s() + self.armed_s
+        self.send_key.shown()
 
     def disarm(self, plan: PlanView | None = None) -> None:
-        """Back to the fields; `plan` replaces what is shown (after PLAN_CHANGED)."""
+        """Back to the fields; `plan` replaces what is shown (after PLAN_CHANGED), and an arming key that is held now does not arm it."""
         self.step = Step.EDITING
         self._asked += 1
         if plan is not None:
             self.plan, self._fresh = plan, True
+            self.arm_key = Deliberate(DWELL_S, self._monotonic_s)
 
-    def too_soon(self) -> bool:
-        """True while a send key can't be a decision yet."""
-        return self._monotonic_s() - self._armed_at_s < DWELL_S
+    def send(self) -> bool:
+        """The armed plan is sent: True if at once, False if it is held so that it can be called back."""
+        self.step = Step.HELD if self.send_delay_s else Step.SENDING
+        self._held_until_s = self._monotonic_s() + self.send_delay_s
+        return self.step is Step.SENDING
 
     def left_s(self) -> float:
-        """How long the plan stays armed."""
-        return max(0.0, self._armed_until_s - self._monotonic_s()) if self.step is Step.ARMED else 0.0
+        """How long the plan can still be sent, or called back once it is held. The engine keeps it armed for the time of being held too."""
+        ends_s = {Step.ARMED: self._armed_until_s, Step.HELD: self._held_until_s}.get(self.step)
+        return 0.0 if ends_s is None else max(0.0, ends_s - self._monotonic_s())

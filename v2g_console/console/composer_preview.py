@@ -1,4 +1,4 @@
-"""A plan in words: what it would do, to whom, who is left out and why; and what changed between two plans."""
+"""A plan in words: what it would do, to whom, who is left out and why."""
 
 from typing import Final
 
@@ -48,6 +48,12 @@ def limit_words(limits: tuple[tuple[str, float], ...]) -> str:
     )
 
 
+def place_words(places: tuple[tuple[str, float], ...]) -> str:
+    """`paris-nord L2 holds 12 kW back, lyon-2 3 kW`: the nodes and phases that are full, largest first."""
+    (first, first_kw), *others = places
+    return ", ".join((f"{first} holds {grouped(first_kw)} kW back", *(f"{name} {grouped(kw)} kW" for name, kw in others)))
+
+
 def signed_kw(power_kw: float, glyphs: Glyphs) -> str:
     """`▲ 300 kW`."""
     return glyphs.draw(regulation_text(power_kw))
@@ -76,28 +82,6 @@ def takes_words(plan: PlanView) -> str:
     return f"takes {', '.join(f'{grouped(abs(kw))} kW from {name}' for name, kw in plan.preempts)}" if plan.preempts else ""
 
 
-def changes(before: PlanView, after: PlanView, glyphs: Glyphs) -> list[str]:
-    """What an operator would want to know that moved between two plans; a word if nothing notable did."""
-    found = []
-    if before.vehicles != after.vehicles:
-        found.append(f"vehicles {grouped(before.vehicles)} -> {grouped(after.vehicles)}")
-    for name, old, new in (
-        ("allocated", before.allocated_kw, after.allocated_kw),
-        ("shortfall", before.shortfall_kw, after.shortfall_kw),
-        ("without a lease", before.without_lease_kw, after.without_lease_kw),
-    ):
-        if abs(old - new) >= 0.05:
-            found.append(f"{name} {grouped(abs(old), 1)} -> {grouped(abs(new), 1)} kW")
-    if before.departures_at_risk != after.departures_at_risk:
-        found.append(f"departures at risk {before.departures_at_risk} -> {after.departures_at_risk}")
-    if takes_words(before) != takes_words(after):
-        found.append(takes_words(after) or "takes from no other dispatch any more")
-    for name in sorted(before.left_out.keys() | after.left_out.keys()):
-        if before.left_out.get(name, 0) != after.left_out.get(name, 0):
-            found.append(f"{name} {before.left_out.get(name, 0)} -> {after.left_out.get(name, 0)}")
-    return [glyphs.draw(text) for text in found] or ["the share of single vehicles"]
-
-
 def _effect(plan: PlanView, width_cells: int, glyphs: Glyphs) -> list[Content]:
     rows = [
         line(
@@ -114,6 +98,8 @@ def _effect(plan: PlanView, width_cells: int, glyphs: Glyphs) -> list[Content]:
     else:
         rows.append(field("shortfall", (f"{grouped(abs(plan.shortfall_kw))} kW", "bold $warning"), ", by cause:" if plan.limits else ""))
         rows += waterfall_rows(plan.requested_kw, plan.allocated_kw, plan.limits, bar_cells(width_cells), glyphs) if plan.limits else []
+    if plan.places:
+        rows.append(field("full", place_words(plan.places)))
     rows.append(
         field(
             "headroom",
@@ -124,7 +110,8 @@ def _effect(plan: PlanView, width_cells: int, glyphs: Glyphs) -> list[Content]:
     rows.append(field("SoC", *_soc(plan)))
     risk = plan.departures_at_risk
     rows.append(field("departures", (f"{grouped(risk)} at risk" if risk else "none at risk", "bold $warning" if risk else "")))
-    rows.append(field("afterwards", f"{grouped(plan.rebound_kw)} kW of extra charging to expect"))
+    lasts = "" if plan.holds_s is None else f"; can be held for {duration_text(plan.holds_s)}"
+    rows.append(field("afterwards", f"{grouped(plan.rebound_kw)} kW of extra charging to expect{lasts}"))
     rows.append(field("without a lease", *_without_lease(plan)))
     return rows
 

@@ -124,7 +124,9 @@ def _releases(view: DispatchView, glyphs: Glyphs) -> Content:
     release = view.release
     no_lease = f"  {_kw(view.without_lease_kw)} kW without a lease" if abs(view.without_lease_kw) >= NOTABLE_KW else ""
     if not release.commanded:
-        return line(("release: not yet", "$muted"), no_lease)
+        lasts = "" if view.holds_s is None else f"  can hold {duration_text(view.holds_s)}"
+        rebound = f"  then {_kw(view.rebound_kw)} kW of extra charging" if view.rebound_kw >= NOTABLE_KW else ""
+        return line(("release: not yet", "$muted"), lasts, rebound, no_lease)
     confirmed = release.acked + release.limited
     owed = release.commanded - confirmed
     return line(
@@ -143,7 +145,8 @@ def _times(view: DispatchView, width_cells: int) -> Content:
         ("made", view.created_ms),
     )
     started, ends, made = (f"{word} {clock_of(at_ms)}" if at_ms is not None else "" for word, at_ms in stamps)
-    who = f"by {view.by} ({view.origin})" if view.by else ""
+    approved = f", approved by {view.approved_by}" if view.approved_by else ""
+    who = f"by {view.by} ({view.origin}){approved}" if view.by else ""
     ref = f"ref {view.external_ref}" if view.external_ref else ""
     allocator = f"allocator {view.allocator}" if view.allocator else ""
     words = (f"for {duration_text(view.duration_s)}", started, ends, who, allocator, ref, made, view.dispatch_id)

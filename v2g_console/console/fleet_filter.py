@@ -1,15 +1,20 @@
 """The filter language of fleet lists, evaluated over whole columns.
 
-Terms are separated by spaces and all must hold; `!` in front of a term turns it round.
+Terms are separated by spaces and all must hold; `!` in front of a term turns it round; `"..."` takes what is in it as it is.
 
     paris            id, site or state contains `paris` (case is ignored)
     site:paris*      field is the pattern; `*` stands for anything; without `*` the whole name, else what begins so
+    tag:inhibit      so do id, segment, owner, state, quality, reason, tag (none, caution, inhibit) and protocol (1, 2)
     soc<0.3          a number compares with `<`, `<=`, `>`, `>=`, `=`; `30%` is 0.3; an unknown number holds no comparison
-    is:v2g           v2g, available, owned, fresh, stale, lost, unknown, held (left alone for a while after failures)
+    is:v2g           v2g, available, owned, fresh, stale, lost, unknown, held (left alone for a while after failures), tagged,
+                     inhibited, marked
 """
+
+import re
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
 import numpy as np
@@ -43,7 +48,14 @@ _NUMBERS: Final[dict[str, Callable[[FleetColumns], NDArray[np.float32]]]] = {
     "setpoint": lambda columns: columns.setpoint_kw,
     "up": lambda columns: columns.up_kw,
     "down": lambda columns: columns.down_kw,
+    "reserve": lambda columns: np.full(len(columns), np.nan, np.float32) if columns.reserve_soc is None else columns.reserve_soc,
+    "charge": lambda columns: columns.max_charge_kw,
+    "discharge": lambda columns: columns.max_discharge_kw,
 }
+_SHARES: Final = frozenset({"soc", "reserve"})
+TAG_NAMES: Final = ("none", "caution", "inhibit")
+"""What `tag:` compares with; index as in TAG_MARKS."""
+_PROTOCOLS: Final = tuple(str(number) for number in range(10))
 _NAMES: Final[dict[str, Callable[[FleetColumns], tuple[tuple[str, ...], Codes]]]] = {
     "site": lambda columns: (columns.sites, columns.site),
     "segment": lambda columns: (columns.segments, columns.segment),
@@ -51,7 +63,10 @@ _NAMES: Final[dict[str, Callable[[FleetColumns], tuple[tuple[str, ...], Codes]]]
     "state": lambda columns: (FLEET_STATE_NAMES, columns.state),
     "quality": lambda columns: (_QUALITIES, columns.quality),
     "reason": lambda columns: (_REASONS, columns.reason),
+    "tag": lambda columns: (TAG_NAMES, np.zeros(len(columns), np.uint8) if columns.tag is None else columns.tag),
+    "protocol": lambda columns: (_PROTOCOLS, columns.protocol),
 }
+_MARKED: Final = "marked"
 _FLAGS: Final[dict[str, Callable[[FleetColumns], Bool]]] = {
     "v2g": lambda columns: columns.is_v2g,
     "available": lambda columns: columns.available,
@@ -61,6 +76,8 @@ _FLAGS: Final[dict[str, Callable[[FleetColumns], Bool]]] = {
     "lost": lambda columns: columns.quality == Quality.LOST,
     "unknown": lambda columns: columns.quality == Quality.UNKNOWN,
     "held": lambda columns: np.zeros(len(columns), np.bool_) if columns.on_hold is None else columns.on_hold,
+    "tagged": lambda columns: np.zeros(len(columns), np.bool_) if columns.tag is None else columns.tag > 0,
+    "inhibited": lambda columns: np.zeros(len(columns), np.bool_) if columns.tag is None else columns.tag > 1,
 }
 _EXAMPLES: Final = {
     "id": "veh0*",
@@ -69,6 +86,8 @@ _EXAMPLES: Final = {
     "state": "silent",
     "quality": "stale",
     "owner": "7f3a*",
+    "tag": "inhibit",
+    "protocol": "1",
     "is": "v2g",
 }
 
@@ -109,7 +128,7 @@ class Contains:
 
     text: str
 
-    def mask(self, columns: FleetColumns, ids: Lowered) -> Bool:
+    def mask(self, columns: FleetColumns, ids: Lowered, marked: Bool | None) -> Bool:
         """Shape (n,): where it holds."""
         if "*" in self.text:
             in_ids = _glob(ids, self.text)
@@ -127,7 +146,7 @@ class Named:
     field: str
     pattern: str
 
-    def mask(self, columns: FleetColumns, ids: Lowered) -> Bool:
+    def mask(self, columns: FleetColumns, ids: Lowered, marked: Bool | None) -> Bool:
         """Shape (n,): where it holds."""
         if self.field == "id":
             return _matches(ids, self.pattern)
@@ -144,7 +163,7 @@ class Compared:
     operator: str
     number: float
 
-    def mask(self, columns: FleetColumns, ids: Lowered) -> Bool:
+    def mask(self, columns: FleetColumns, ids: Lowered, marked: Bool | None) -> Bool:
         """Shape (n,): where it holds; never where the value is unknown."""
         holds: Bool = _COMPARE[self.operator](_NUMBERS[self.field](columns), np.float32(self.number))
         return holds
@@ -156,8 +175,10 @@ class Flagged:
 
     flag: str
 
-    def mask(self, columns: FleetColumns, ids: Lowered) -> Bool:
+    def mask(self, columns: FleetColumns, ids: Lowered, marked: Bool | None) -> Bool:
         """Shape (n,): where it holds."""
+        if self.flag == _MARKED:
+            return np.zeros(len(columns), np.bool_) if marked is None else marked
         return _FLAGS[self.flag](columns)
 
 
@@ -171,9 +192,9 @@ class Term:
     test: Test
     inverse: bool
 
-    def mask(self, columns: FleetColumns, ids: Lowered) -> Bool:
+    def mask(self, columns: FleetColumns, ids: Lowered, marked: Bool | None) -> Bool:
         """Shape (n,): where it holds."""
-        found = self.test.mask(columns, ids)
+        found = self.test.mask(columns, ids, marked)
         return ~found if self.inverse else found
 
 
@@ -183,11 +204,16 @@ class FleetFilter:
 
     terms: tuple[Term, ...] = ()
 
-    def mask(self, columns: FleetColumns, ids: Lowered) -> Bool | None:
-        """Shape (n,): which vehicles pass; None means all. `ids` is `IdTable.lowered`."""
+    @property
+    def looks_at_marks(self) -> bool:
+        """True if a mark that is set or taken away changes what passes."""
+        return any(isinstance(term.test, Flagged) and term.test.flag == _MARKED for term in self.terms)
+
+    def mask(self, columns: FleetColumns, ids: Lowered, marked: Bool | None = None) -> Bool | None:
+        """Shape (n,): which vehicles pass; None means all. `ids` is `IdTable.lowered`, `marked` the operator's marks (None: none)."""
         found: Bool | None = None
         for term in self.terms:
-            one = term.mask(columns, ids)
+            one = term.mask(columns, ids, marked)
             found = one if found is None else found & one
         return found
 
@@ -206,7 +232,7 @@ def parse_filter(text: str) -> Parsed:
         return Parsed(FleetFilter(), (f"a filter has at most {LONGEST_FILTER_CHARS} characters",))
     terms: list[Term] = []
     problems: list[str] = []
-    for word in text.lower().split():
+    for word in _WORDS.findall(text.lower()):
         try:
             terms.append(_term(word))
         except FilterError as error:
@@ -214,12 +240,17 @@ def parse_filter(text: str) -> Parsed:
     return Parsed(FleetFilter(tuple(terms)), tuple(problems))
 
 
+_WORDS: Final = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
+"""Text up to a space that is not between quotes; the last quote may still be missing while a filter is typed."""
+
+
 def _term(word: str) -> Term:
     inverse = word.startswith("!")
     body = word.removeprefix("!")
-    if not body:
-        raise FilterError("! must be followed by a term, for example !state:idle")
-    return Term(_test(body), inverse)
+    plain = body.replace('"', "")
+    if not plain:
+        raise FilterError("! must be followed by a term, for example !state:idle" if inverse else '"" is empty: write a text between the quotes')
+    return Term(Contains(plain) if body.startswith('"') else _test(plain), inverse)
 
 
 def _test(body: str) -> Test:
@@ -229,6 +260,9 @@ def _test(body: str) -> Test:
         # Ids may hold colons, so an unknown field with a colon is a word; a comparison can't be part of an id.
         if cut >= 0 and body[cut] != ":":
             raise FilterError(f"{body[:cut] or body!r} is no number: compare {', '.join(_NUMBERS)}")
+        meant = get_close_matches(body[:cut], ("is", *_NAMES), 1, 0.8) if cut > 0 else []
+        if meant:
+            raise FilterError(f'no field {body[:cut]}: write {meant[0]}:, or "{body}" for a text with a colon')
         return Contains(body)
     if body[cut] == ":":
         return _named(field, body[cut + 1 :])
@@ -242,14 +276,14 @@ def _full_name(field: str) -> str | None:
 
 def _named(field: str, pattern: str) -> Test:
     if field == "is":
-        if pattern not in _FLAGS:
-            raise FilterError(f"is:{pattern} is not known: write is:{', is:'.join(_FLAGS)}")
+        if pattern not in _FLAGS and pattern != _MARKED:
+            raise FilterError(f"is:{pattern} is not known: write is:{', is:'.join((*_FLAGS, _MARKED))}")
         return Flagged(pattern)
     if field in _NUMBERS:
-        raise FilterError(f"{field} is a number: write {field}<{'0.3' if field == 'soc' else '5'}")
+        raise FilterError(f"{field} is a number: write {field}<{'0.3' if field in _SHARES else '5'}")
     if not pattern:
         raise FilterError(f"{field}: expects a name, for example {field}:{_example(field)}")
-    tables = {"state": FLEET_STATE_NAMES, "quality": _QUALITIES, "reason": _REASONS}
+    tables = {"state": FLEET_STATE_NAMES, "quality": _QUALITIES, "reason": _REASONS, "tag": TAG_NAMES, "protocol": _PROTOCOLS}
     if field in tables and not _matches(_lowered(tables[field]), pattern).any():
         raise FilterError(f"no {field} is called {pattern!r}: {', '.join(tables[field])}")
     return Named(field, pattern)
@@ -267,7 +301,7 @@ def _compared(field: str, rest: str) -> Test:
     except ValueError:
         number = float("nan")
     if not np.isfinite(number):
-        raise FilterError(f"{field}{operator} expects a number, for example {field}{operator}{'0.3' if field == 'soc' else '5'}")
+        raise FilterError(f"{field}{operator} expects a number, for example {field}{operator}{'0.3' if field in _SHARES else '5'}")
     return Compared(field, operator, number)
 
 

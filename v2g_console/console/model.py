@@ -6,11 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
+from v2g_console.attach.recorder import RecordingNews
+from v2g_console.console.replay import ReplayPort
+from v2g_console.console.keys import NamedKeys
+from v2g_console.console.view_lock import ViewLock
+from v2g_console.contract.alarms import AlarmView
 from v2g_console.contract.events import Event
 from v2g_console.contract.port import EnginePort
 from v2g_console.contract.replies import Reply
 from v2g_console.contract.requests import Origin, Request
-from v2g_console.contract.snapshot import AlarmView, DispatchView, Snapshot
+from v2g_console.contract.snapshot import DispatchView, Snapshot
+from v2g_console.domain.alarm_cycle import AlarmState
 from v2g_console.domain.states import TERMINAL_DISPATCH_STATES
 
 EVENTS_KEPT: Final = 2000
@@ -43,7 +49,10 @@ class EngineContact:
 class ConsoleModel:
     """Holds state for the screens; belongs to the console's loop.
 
-    `selected_dispatch_id` and `selected_vehicle_id` are what an action without a further argument is about. They are ids, never rows.
+    `replay` is set if the engine is a recording, `recording` while one is being made. `selected_dispatch_id` and `selected_vehicle_id` are what an action without a further argument is about. They are ids, never rows.
+
+    Where a console shows several engines, `site_name` is what this one is called (safe to draw) and `neighbours` are the models of all, this
+    one among them, in order; for a single engine "" and (). `heard_at_ms`: UTC when the newest snapshot came in, else of the start.
     """
 
     def __init__(self, port: EnginePort, origin: Origin, monotonic_s: Callable[[], float] = time.monotonic) -> None:
@@ -54,6 +63,13 @@ class ConsoleModel:
         self.newest_events: tuple[Event, ...] = ()
         self.selected_dispatch_id: str | None = None
         self.selected_vehicle_id: str | None = None
+        self.view_lock = ViewLock(monotonic_s)
+        self.keys: NamedKeys = {}
+        self.replay = port if isinstance(port, ReplayPort) else None
+        self.recording: RecordingNews | None = None
+        self.site_name = ""
+        self.neighbours: tuple[ConsoleModel, ...] = ()
+        self.heard_at_ms = _utc_ms()
         self._port = port
         self._monotonic_s = monotonic_s
         self._next_event = 0
@@ -62,8 +78,9 @@ class ConsoleModel:
         self._problem = ""
 
     async def request(self, request: Request) -> Reply:
-        """Ask the engine; a refusal is a reply. Raises ConnectionError if the engine is gone."""
-        return await self._port.request(request, self.origin)
+        """Ask the engine; a refusal is a reply, also that of a locked console. Raises ConnectionError if the engine is gone."""
+        refused = self.view_lock.refuses(request)
+        return refused if refused is not None else await self._port.request(request, self.origin)
 
     async def pull(self) -> bool:
         """Fetch the newest snapshot and events. True if the snapshot is a new one; trouble ends up in `contact()`, not in an exception."""
@@ -82,6 +99,7 @@ class ConsoleModel:
         fresh = self.snapshot is None or snapshot.number != self.snapshot.number
         if fresh:
             self.snapshot = snapshot
+            self.heard_at_ms = _utc_ms()
             self._snapshot_at_s = self._monotonic_s()
         return fresh
 
@@ -110,8 +128,12 @@ class ConsoleModel:
     def foremost_alarm(self) -> AlarmView | None:
         """The active, unacknowledged alarm of priority 1 or 2 that wants an answer first: the most urgent, then the oldest."""
         alarms = () if self.snapshot is None else self.snapshot.alarms
-        waiting = [alarm for alarm in alarms if alarm.active and not alarm.acknowledged and alarm.priority <= SHOWN_PRIORITY]
+        waiting = [alarm for alarm in alarms if alarm.state is AlarmState.UNACKNOWLEDGED and alarm.priority <= SHOWN_PRIORITY]
         return min(waiting, key=lambda alarm: (alarm.priority, alarm.raised_ms), default=None)
+
+
+def _utc_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def is_active(view: DispatchView) -> bool:

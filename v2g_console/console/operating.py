@@ -2,23 +2,27 @@
 
 import logging
 from collections import deque
-from typing import Final, Literal
+from typing import Final
 
 from textual.content import Content
 
+from v2g_console.console.actions import action_of, shown_key
 from v2g_console.console.model import ConsoleModel
-from v2g_console.console.options import ConsoleExit
+from v2g_console.console.options import ConsoleExit, Severity
+from v2g_console.console.outcomes import Act, Outcomes
 from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.screens.choice import Choice, ChoiceDialog
+from v2g_console.console.screens.note import NoteDialog
 from v2g_console.console.screens.update_target import UpdateTargetDialog, updated_text
+from v2g_console.console.tagging import hang_tag, take_tag_down
 from v2g_console.console.textual_private import QuietCrashApp
-from v2g_console.contract.replies import Accepted, Refused, StopView, VehicleView
-from v2g_console.contract.requests import AckAlarm, Cancel, Fleet, Request, ResetTrust, Resume, Retry, Stop, Update
+from v2g_console.contract.replies import Accepted, Refused, VehicleView
+from v2g_console.contract.requests import AckAlarm, Cancel, Fleet, Note, Request, ResetTrust, Resume, Retry, Stop, Update
 from v2g_console.contract.snapshot import DispatchView
+from v2g_console.contract.stop import StopView
 from v2g_console.domain.units import counted, duration_text, grouped, regulation_text
 
 log = logging.getLogger(__name__)
-Severity = Literal["information", "warning", "error"]
 NO: Final = Choice("stay", "n", "No, go back")
 _NOTICE_CELLS: Final = 300
 
@@ -30,6 +34,7 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         super().__init__(ansi_color=ansi_color)
         self.model = model
         self.notices: deque[str] = deque(maxlen=200)
+        self.outcomes = Outcomes()
 
     def say(self, text: str, severity: Severity = "information") -> None:
         """Tell the operator; also to the log, since a toast disappears."""
@@ -63,21 +68,21 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
             [
                 line("Sends every vehicle back to its baseline and blocks new"),
                 line("dispatches until somebody resumes."),
-                self._load_line(),
+                self.load_line(),
             ],
             NO,
             [Choice("stop", "y", "Yes, STOP")],
             id="ask-stop",
         )
-        if await self.push_screen_wait(dialog) != "stop":
-            return
+        if await self.push_screen_wait(dialog) == "stop":
+            await self.stop_now()
+
+    async def stop_now(self) -> None:
+        """Ask for STOP, and say what it ended."""
         reply = await self.ask_engine(Stop(reason="operator"))
         if reply is not None and isinstance(reply.result, StopView):
-            self.say(
-                f"STOP: ended {counted(reply.result.dispatches, 'dispatch', 'dispatches')};"
-                f" back to their baseline: {counted(reply.result.vehicles, 'vehicle', 'vehicles')}",
-                "warning",
-            )
+            self.outcomes.follow_stop(self.model.snapshot)
+            self.say(stop_text(reply.result, shown_key("stop.list", self.model)), "warning")
 
     async def do_resume(self) -> None:
         """Lift the latch, after a confirmation."""
@@ -94,7 +99,9 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         """Send the unacknowledged commands of the selected dispatch once more."""
         view = self.model.selected_dispatch()
         if view is not None and await self.ask_engine(Retry(dispatch_id=view.dispatch_id)) is not None:
-            self.say(f"{view.short_id}: asked again: {counted(view.progress.silent, 'silent vehicle', 'silent vehicles')}")
+            silent = view.progress.silent
+            self.outcomes.follow(Act(view.dispatch_id, "asked again", silent), self.model.snapshot)
+            self.say(f"{view.short_id}: asked again: {counted(silent, 'silent vehicle', 'silent vehicles')}; their answers are waited for")
 
     async def do_cancel_dispatch(self) -> None:
         """End the selected dispatch, after a confirmation."""
@@ -107,8 +114,11 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
             NO,
             [Choice("cancel", "y", "Yes, cancel it")],
         )
-        if await self.push_screen_wait(dialog) == "cancel" and await self.ask_engine(Cancel(dispatch_id=view.dispatch_id)) is not None:
-            self.say(f"{view.short_id}: cancelled, its vehicles are being released")
+        if await self.push_screen_wait(dialog) != "cancel" or self._blocked_now("dispatch.cancel", view):
+            return
+        if await self.ask_engine(Cancel(dispatch_id=view.dispatch_id)) is not None:
+            asked = counted(view.vehicles, "vehicle", "vehicles")
+            self.say(f"{view.short_id}: ending; {asked} are being released, not all have confirmed yet")
 
     async def do_update_dispatch(self) -> None:
         """A new target for the selected dispatch: written in a dialog, confirmed in a second one."""
@@ -122,11 +132,27 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         dialog = ChoiceDialog(
             "Update the target", [dispatch_line(view), line((change, "bold"))], NO, [Choice("update", "y", "Yes, update")]
         )
-        if await self.push_screen_wait(dialog) != "update":
+        if await self.push_screen_wait(dialog) != "update" or self._blocked_now("dispatch.update", view):
             return
         reply = await self.ask_engine(Update(dispatch_id=view.dispatch_id, power_kw=power_kw))
         if reply is not None:
+            self.outcomes.follow(Act(view.dispatch_id, "updated"), self.model.snapshot)
             self.say(updated_text(view, power_kw, reply.result))
+
+    def _blocked_now(self, action_id: str, asked: DispatchView) -> bool:
+        """True, and said, if what was confirmed is no longer what would be done: the dispatch went on while the question was open."""
+        now = self.model.dispatch(asked.dispatch_id)
+        self.model.selected_dispatch_id = asked.dispatch_id
+        if now is None:
+            told = f"{asked.short_id} is not known any more"
+        elif action_id == "dispatch.update" and now.requested_kw != asked.requested_kw:
+            told = f"its target changed meanwhile from {regulation_text(asked.requested_kw)} to {regulation_text(now.requested_kw)}"
+        elif (reason := action_of(action_id).blocked(self.model)) is not None:
+            told = reason
+        else:
+            return False
+        self.say(f"{asked.short_id}: nothing was done: {told}", "warning")
+        return True
 
     async def do_reset_trust(self) -> None:
         """Forget the failures of the selected vehicle, after a confirmation that says what they are."""
@@ -149,6 +175,22 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         if await self.push_screen_wait(dialog) == "trust" and await self.ask_engine(ResetTrust(vehicle_id=vehicle_id)) is not None:
             self.say(f"{vehicle_id}: trusted again, its failures are forgotten")
 
+    async def do_hang_tag(self) -> None:
+        """A tag on the selected vehicle, its site or the fleet."""
+        await hang_tag(self)
+
+    async def do_take_tag_down(self) -> None:
+        """Take down one of the selected vehicle's tags."""
+        await take_tag_down(self)
+
+    async def do_write_note(self) -> None:
+        """Something for the next shift."""
+        noted = await self.push_screen_wait(
+            NoteDialog("Note for the next shift", [line("The journal keeps it; the handover report shows it.")], [])
+        )
+        if noted is not None and await self.ask_engine(Note(text=noted.note)) is not None:
+            self.say(f"noted: {noted.note}")
+
     async def do_ack_alarm(self) -> None:
         """Acknowledge the alarm in the banner: seen, being dealt with; it stays counted while its cause lasts."""
         alarm = self.model.foremost_alarm()
@@ -163,7 +205,7 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         dialog = ChoiceDialog(
             "Quit",
             [
-                self._load_line(),
+                self.load_line(),
                 line("Release: ends them, sends every vehicle back, then quits."),
                 line("Keep: the engine goes on without a screen."),
             ],
@@ -176,13 +218,24 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
             case "keep":
                 self.exit(ConsoleExit.QUIT_KEEP_RUNNING)
 
-    def _load_line(self) -> Content:
+    def load_line(self) -> Content:
+        """How much is active: what a STOP or a release would end."""
         active = self.model.active_dispatches()
         if not active:
             return line("No dispatch is active.")
         vehicles, target_kw = sum(view.vehicles for view in active), sum(abs(view.requested_kw) for view in active)
         dispatches, moved = counted(len(active), "dispatch", "dispatches"), counted(vehicles, "vehicle", "vehicles")
         return line((f"Active: {dispatches}, {moved}, {grouped(target_kw)} kW.", "bold"))
+
+
+def stop_text(view: StopView, list_key: str) -> str:
+    """What STOP has begun, which is not yet what the vehicles have confirmed."""
+    ended = counted(view.dispatches, "dispatch", "dispatches")
+    if not view.vehicles:
+        return f"STOP is latched: ended {ended}; no vehicle was following one"
+    link = ". The link is DOWN: releases go out when it is back" if view.link_down else ""
+    back = counted(view.vehicles, "vehicle", "vehicles")
+    return f"STOP is latched: ended {ended}; {back} are being sent back to their baseline{link}. {list_key} lists who is silent"
 
 
 def dispatch_line(view: DispatchView) -> Content:

@@ -1,9 +1,15 @@
 """How the console is started and how it ends. Loads neither textual nor rich."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import Literal
 
+from v2g_console.attach.recorder import RecordingNews
 from v2g_console.config.settings import ConsoleSettings
+from v2g_console.console.keys import NamedKeys, named_keys
+
+Severity = Literal["information", "warning", "error"]
+"""How serious it is what the console says."""
 
 
 class ConsoleExit(Enum):
@@ -11,12 +17,17 @@ class ConsoleExit(Enum):
 
     QUIT_RELEASE = "release everything and end"
     QUIT_KEEP_RUNNING = "go on without a screen"
+    DETACHED = "leave the engine, which is another process, as it is"
     ENDED = "the screen ended without a decision: the policy of the configuration applies"
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleOptions:
-    """`refresh_hz`: snapshots a second. `demo`: on leaving, say what ran and how to do the same without a screen; then `leave_message`."""
+    """`refresh_hz`: snapshots a second. `demo`: on leaving, say what ran and how to do the same without a screen; then `leave_message`.
+
+    `attached`: the socket of an engine that is another process, "" for an engine of our own; leaving changes nothing there.
+    `recording`: what this console shows is being recorded. `send_delay_s`: how long what was sent can be called back.
+    """
 
     theme: str = "grey-dark"
     refresh_hz: float = 2.0
@@ -24,6 +35,10 @@ class ConsoleOptions:
     ascii: bool = False
     demo: bool = False
     leave_message: str = ""
+    attached: str = ""
+    recording: RecordingNews | None = None
+    send_delay_s: float = 0.0
+    keys: NamedKeys = field(default_factory=dict)
 
     @classmethod
     def from_settings(cls, settings: ConsoleSettings, demo: bool = False, leave_message: str = "") -> "ConsoleOptions":
@@ -35,4 +50,6 @@ class ConsoleOptions:
             ascii=settings.ascii,
             demo=demo,
             leave_message=leave_message,
+            send_delay_s=settings.send_delay_s,
+            keys=named_keys(settings.keys),
         )

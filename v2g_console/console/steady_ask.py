@@ -17,20 +17,28 @@ Heard = Callable[[Reply | OSError], None]
 
 
 class SteadyAsk:
-    """Repeats a question for a screen, at most once a second and never while the last one is under way. Ends with the screen."""
+    """Repeats a question for a screen, at most once in `every_s` and never while the last one is under way. Ends with the screen."""
 
-    def __init__(self, owner: Widget, model: ConsoleModel, heard: Heard, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        owner: Widget,
+        model: ConsoleModel,
+        heard: Heard,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        every_s: float = EVERY_S,
+    ) -> None:
         self._owner = owner
         self._model = model
         self._heard = heard
         self._monotonic_s = monotonic_s
+        self._every_s = every_s
         self._asked_at_s = float("-inf")
         self._under_way = False
 
     def ask(self, request: Request) -> None:
         """Ask if it is time. Called at each refresh tick."""
         now = self._monotonic_s()
-        if self._under_way or now - self._asked_at_s < EVERY_S:
+        if self._under_way or now - self._asked_at_s < self._every_s:
             return
         self._asked_at_s, self._under_way = now, True
         self._owner.run_worker(self._run(request), group="steady-ask")

@@ -4,18 +4,23 @@ the file that the driver writes to (it would wait for ever for a terminal that n
 import signal
 import sys
 import traceback
-from typing import Final, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.text import Text
 from textual.app import App
+from textual.binding import BindingsMap, BindingType
 from textual.color import Color
+from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
+from textual.screen import Screen
 from textual.worker import WorkerFailed
 
+from v2g_console.config.redact import redacted
 from v2g_console.console.patient_terminal import PatientTerminal
 from v2g_console.domain.text import visible
 
@@ -33,6 +38,11 @@ class QuietCrashApp(App[Result], inherit_bindings=False):
         self.crash_report = report_without_values(self._exception)
         self._exit_renderables.append(Text(self.crash_report))
         self._close_messages_no_wait()
+
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """Nothing under a full screen: Textual takes what is below for visible, and paints everything anew with each change down there."""
+        return super()._background_screens if self._screen_stack and self._screen_stack[-1].is_modal else []
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's choice, on a terminal the patient one."""
@@ -94,6 +104,22 @@ def forget_stop_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
+def rebind(node: DOMNode, bindings: Iterable[BindingType], changed: Mapping[str, object]) -> None:
+    """Give a screen or the app other keys for the actions of the registry; nothing happens while none is `changed`.
+
+    Textual's own way (`set_keymap`) can't take a key away, and gives keys to fields that consume them.
+    """
+    if not changed:
+        return
+    kept = BindingsMap(
+        binding
+        for bound in node._bindings.key_to_bindings.values()
+        for binding in bound
+        if not binding.action.startswith("app.invoke(")
+    )
+    node._bindings = BindingsMap.merge([kept, BindingsMap(bindings)])
+
+
 class AsciiOnly(LineFilter):
     """Replaces what is not ASCII cell by cell: frames and bars by their likeness, the rest by `?`."""
 
@@ -119,10 +145,10 @@ def _ascii(text: str) -> str:
 
 
 def report_without_values(error: BaseException | None) -> str:
-    """The call stack and the message of `error`, without values of variables and without control characters."""
+    """The call stack and the message of `error`, without values of variables, secrets and control characters."""
     if isinstance(error, WorkerFailed):
         error = error.error
     if error is None:
         return "the console ended for an unknown reason"
-    told = "".join(traceback.format_exception(error))
+    told = redacted("".join(traceback.format_exception(error)))
     return "\n".join(visible(row)[:500] for row in told.splitlines())

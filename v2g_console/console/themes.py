@@ -13,6 +13,9 @@ import yaml
 from platformdirs import user_config_path
 from textual.theme import Theme
 
+from v2g_console.config.problems import ConfigError
+from v2g_console.config.yaml_file import read_yaml
+
 DEFAULT_THEME: Final = "grey-dark"
 _PACKAGE_FOLDER: Final = Path(__file__).parent.parent / "themes"
 _CHECKOUT_FOLDER: Final = Path(__file__).parent.parent.parent / "themes"
@@ -106,9 +109,13 @@ def load_theme(path: Path) -> Theme:
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise ThemeError(f"{path.name}: larger than a theme can be")
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ThemeError(f"{path.name}: can't be read: {' '.join(str(error).split())[:160]}") from error
+    except OSError as error:
+        raise ThemeError(f"{path.name}: can't be read: {error.strerror or error}") from error
+    try:
+        root = read_yaml(path).root
+    except ConfigError as error:
+        raise ThemeError(f"{path.name}: can't be read: {error.problems[0].message[:160]}") from error
+    document = _plain(root)
     if not isinstance(document, dict):
         raise ThemeError(f"{path.name}: expected the keys name, dark and colors")
     unknown = [str(key) for key in document if key not in {"name", "dark", "colors"}]
@@ -122,6 +129,16 @@ def load_theme(path: Path) -> Theme:
     palette = _palette(path.name, document.get("colors"))
     _check_contrast(path.name, palette)
     return as_textual(name, dark, palette)
+
+
+def _plain(node: yaml.Node | None) -> object:
+    """A node as mapping, text or switch. Nothing else has a place in a theme, and nothing else is made of it."""
+    if isinstance(node, yaml.MappingNode):
+        return {str(key.value) if isinstance(key, yaml.ScalarNode) else "?": _plain(value) for key, value in node.value}
+    if not isinstance(node, yaml.ScalarNode):
+        return None
+    text = str(node.value)
+    return text.lower() in ("true", "yes", "on") if node.tag == "tag:yaml.org,2002:bool" else text
 
 
 def _palette(file: str, colors: object) -> Palette:

@@ -10,6 +10,11 @@ def clock_of(utc_ms: int) -> str:
     return datetime.fromtimestamp(utc_ms / 1000, UTC).strftime("%H:%M:%SZ")
 
 
+def date_and_clock(utc_ms: int) -> str:
+    """Day and time in UTC: `2026-11-23 14:02:07Z`."""
+    return datetime.fromtimestamp(utc_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
 def span_text(seconds: float) -> str:
     """A long time in two units: `3 h 12 m`, `2 d 4 h`, `12 s`."""
     whole = max(0, int(seconds))

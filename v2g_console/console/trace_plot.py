@@ -7,6 +7,7 @@ from typing import Final
 from textual.content import Content
 
 from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.outlook_plot import column_rows
 from v2g_console.console.safe_text import Part, line
 from v2g_console.console.times import latency_text
 from v2g_console.console.widgets.text_pane import Said, fitted
@@ -65,20 +66,7 @@ def latency_rows(progress: AckProgress, width_cells: int, height_lines: int, gly
     head = fitted([Said("Latency", "bold"), *figures], width_cells)
     if not sum(counts):
         return [head, line(("no answer yet", "$muted"))]
-    bar_lines = max(1, height_lines - 2)
-    cells = max(3, min(5, width_cells // len(_BIN_NAMES)))
-    blocks = " " + glyphs.blocks
-    steps = len(blocks) - 1
-    top = max(counts)
-    rows = [head]
-    for y in range(bar_lines - 1, -1, -1):
-        bars = []
-        for count in counts:
-            filled = max(1, round(count / top * bar_lines * steps)) if count else 0
-            bars.append(" " + blocks[min(steps, max(0, filled - y * steps))] * (cells - 1))
-        rows.append(line(("".join(bars), "$accent")))
-    rows.append(line(("".join(f"{name:>{cells}}" for name in _BIN_NAMES), "$muted")))
-    return rows
+    return [head, *column_rows(counts, _BIN_NAMES, width_cells, max(1, height_lines - 2), glyphs)]
 
 
 def _nothing(over: bool) -> str:

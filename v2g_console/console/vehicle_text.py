@@ -1,13 +1,15 @@
 """One vehicle in words: the lines of its detail screen."""
 
 from datetime import UTC, datetime
+from math import isinf
 from typing import Final
 
 from textual.content import Content
 
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.reason_text import reason_words
-from v2g_console.console.safe_text import Part, line
+from v2g_console.console.replay_answers import NOT_RECORDED
+from v2g_console.console.safe_text import Part, line, safe_text
 from v2g_console.console.times import clock_of, span_text
 from v2g_console.console.widgets.text_pane import beside, field, title
 from v2g_console.contract.replies import VehicleView
@@ -42,12 +44,32 @@ def vehicle_head(vehicle: VehicleView, since_s: float, glyphs: Glyphs) -> Conten
 
 def vehicle_rows(vehicle: VehicleView, utc_ms: int, since_s: float, width_cells: int, glyphs: Glyphs) -> list[Content]:
     """All of it, in two columns where there is room."""
+    if vehicle.baseline_kind == NOT_RECORDED:
+        return _recorded(vehicle, since_s, glyphs)
     now, ability = _now(vehicle, utc_ms, since_s, glyphs), _ability(vehicle)
     owned = [*_dispatch(vehicle), *trust_rows(vehicle, since_s), *_use(vehicle)]
     driver, recent = _driver(vehicle, utc_ms), _recent(vehicle, utc_ms, glyphs)
+    held = _held_back(vehicle, since_s)
     if width_cells < TWO_COLUMNS_FROM_CELLS:
-        return [*now, line(), *owned, line(), *recent, line(), *ability, line(), *driver]
-    return beside([*now, line(), *ability], [*owned, line(), *driver, line(), *recent], width_cells // 2)
+        return [*held, *now, line(), *owned, line(), *recent, line(), *ability, line(), *driver]
+    return [*held, *beside([*now, line(), *ability], [*owned, line(), *driver, line(), *recent], width_cells // 2)]
+
+
+def _recorded(vehicle: VehicleView, since_s: float, glyphs: Glyphs) -> list[Content]:
+    """What a recording has of it."""
+    return [
+        *_held_back(vehicle, since_s),
+        title("In the recording"),
+        field("power", _power(vehicle.power_kw, glyphs)),
+        field("setpoint", "none" if vehicle.setpoint_kw is None else _power(vehicle.setpoint_kw, glyphs)),
+        field("place", f"{vehicle.site or '-'}, segment {vehicle.segment or '-'}"),
+        *_ability(vehicle)[1:5],
+        field("protocol", f"v{vehicle.protocol}", (_protocol_note(vehicle.protocol), "$muted")),
+        field("owned by", vehicle.owner or "nobody: free"),
+        field("reason", reason_words(vehicle.reason, vehicle.reason_text) or "none"),
+        line(),
+        line(("What else the engine knew of it is not in the recording: baseline, battery, departure, counts, history.", "$muted")),
+    ]
 
 
 def _now(vehicle: VehicleView, utc_ms: int, since_s: float, glyphs: Glyphs) -> list[Content]:
@@ -99,6 +121,17 @@ def _dispatch(vehicle: VehicleView) -> list[Content]:
     rows.append(field("reason", words or "none"))
     rows.append(field("commands", f"{vehicle.commands} sent, {vehicle.acks} acked, {vehicle.rejects} rejected, {vehicle.timeouts} silent"))
     return rows
+
+
+def _held_back(vehicle: VehicleView, since_s: float) -> list[Content]:
+    """What keeps it out, over the whole width, before all else: tags and a local override."""
+    rows = [line((safe_text(tag.words, 300), "bold $warning")) for tag in vehicle.tags]
+    if vehicle.override_s is not None:
+        left = (
+            "until it follows again" if isinf(vehicle.override_s) else f"for {duration_text(max(0.0, vehicle.override_s - since_s))} more"
+        )
+        rows.append(line((f"taken over on the spot: left alone {left}", "bold $warning"), ("  T ends that", "$muted")))
+    return [*rows, line()] if rows else []
 
 
 def trust_rows(vehicle: VehicleView, since_s: float) -> list[Content]:

@@ -8,21 +8,25 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
-from v2g_console.console.actions import Action, Scope, actions_of, key_text
+from v2g_console.console.actions import Action, Scope, actions_of
 from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.keys import NamedKeys, key_text
 from v2g_console.console.model import ConsoleModel
+from v2g_console.console.textual_private import rebind
 from v2g_console.console.widgets.action_bar import ActionBar
 from v2g_console.console.widgets.banner import Banner
 from v2g_console.console.widgets.header import HeaderLine
+from v2g_console.console.widgets.replay_bar import ReplayBar
+from v2g_console.console.widgets.site_strip import SiteStrip
 from v2g_console.contract.snapshot import Snapshot
 
 
-def bindings_of(actions: Iterable[Action]) -> list[BindingType]:
-    """Textual bindings that lead to `app.invoke(id)`; keys that must work in fields have priority."""
+def bindings_of(actions: Iterable[Action], keys: NamedKeys | None = None) -> list[BindingType]:
+    """Textual bindings that lead to `app.invoke(id)`; keys that must work in fields have priority. `keys` are those of the configuration."""
     return [
         Binding(key, f"app.invoke('{action.id}')", action.title, key_display=key_text(key), priority=action.in_fields)
         for action in actions
-        for key in action.keys
+        for key in (keys or {}).get(action.id, action.keys)
     ]
 
 
@@ -45,11 +49,16 @@ class ConsoleScreen(Screen[None]):
         self.model = model
         self.glyphs = glyphs
         self._composed = False
+        rebind(self, bindings_of(actions_of(self.scope), model.keys), model.keys)
 
     def compose(self) -> ComposeResult:
         """Header, banner, body, footer."""
         yield HeaderLine(self.model, self.glyphs)
+        if self.model.neighbours:
+            yield SiteStrip(self.model, self.glyphs)
         yield Banner(self.model, self.glyphs)
+        if self.model.replay is not None:
+            yield ReplayBar(self.model.replay, self.glyphs)
         yield from self.compose_body()
         yield ActionBar(self.model, self.scope)
 
@@ -62,12 +71,25 @@ class ConsoleScreen(Screen[None]):
         self._composed = True
         self.refresh_from_model()
 
+    def on_screen_resume(self) -> None:
+        """Nothing was drawn here while another screen covered this one."""
+        self.refresh_from_model()
+
+    @property
+    def crumb(self) -> str:
+        """Where one is, in the header; what is from the network must be made safe."""
+        return self.scope.value
+
     def refresh_from_model(self) -> None:
         """Show the newest snapshot and the state of the contact with the engine; called once a refresh tick."""
         if not (self._composed and self.app.is_running):
             return
         self.query_one(HeaderLine).show_model()
+        for strip in self.query(SiteStrip):
+            strip.show_sites()
         self.query_one(Banner).show_model()
+        for bar in self.query(ReplayBar):
+            bar.show_replay()
         self.query_one(ActionBar).show_model()
         if self.model.snapshot is not None:
             self.apply_snapshot(self.model.snapshot)

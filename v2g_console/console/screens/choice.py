@@ -13,12 +13,14 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button
 
-from v2g_console.console.actions import key_text
+from v2g_console.console.deliberate import Deliberate
+from v2g_console.console.keys import key_text
 from v2g_console.console.safe_text import line
 from v2g_console.console.widgets.lines import Lines
 
 DWELL_S: Final = 0.4
-"""How long a dialog must have been on screen before another answer than the harmless one is taken: longer than a double press."""
+"""How long a dialog must have been on screen before another answer than the harmless one is taken: longer than a double press.
+Until then an answer's key counts as held, see `Deliberate`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,7 @@ class ChoiceDialog(ModalScreen[str]):
         self.safe = safe
         self.others = tuple(others)
         self._question = tuple(question)
-        self._monotonic_s = monotonic_s
-        self._shown_at_s = monotonic_s()
+        self._answer_key = Deliberate(DWELL_S, monotonic_s)
 
     def compose(self) -> ComposeResult:
         """Question and answers."""
@@ -85,7 +86,7 @@ class ChoiceDialog(ModalScreen[str]):
         """Start with the harmless answer."""
         self.query_one("#question", Lines).show(self._question)
         self.query_one(f"#choose-{self.safe.value}", Button).focus()
-        self._shown_at_s = self._monotonic_s()
+        self._answer_key.shown()
 
     def on_key(self, event: events.Key) -> None:
         """An answer's own key."""
@@ -105,5 +106,7 @@ class ChoiceDialog(ModalScreen[str]):
         self._choose(self.safe)
 
     def _choose(self, choice: Choice) -> None:
-        if choice == self.safe or self._monotonic_s() - self._shown_at_s >= DWELL_S:
+        if choice == self.safe or self._answer_key.decided():
             self.dismiss(choice.value)
+        else:
+            self.query_one(Vertical).border_subtitle = line((" too soon: let go of the key, read, press it again ", "bold $warning"))

@@ -9,25 +9,32 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from v2g_console.console.actions import Scope, actions_of
+from v2g_console.console.actions import Scope, action_of, actions_of, shown_key
+from v2g_console.console.composer_changes import changed_rows
 from v2g_console.console.composer_fields import Known, typed_power_matches
 from v2g_console.console.composer_flow import ARMED_S, ComposerFlow, Step
-from v2g_console.console.composer_preview import changes, preview_rows
+from v2g_console.console.composer_preview import preview_rows
+from v2g_console.console.composer_words import changed_text, keys_line, refused_text, sent_text
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
-from v2g_console.console.safe_text import line, lines, safe_text
+from v2g_console.console.operating import OperatingApp
+from v2g_console.console.options import Severity
+from v2g_console.console.outcomes import Act
+from v2g_console.console.safe_text import line, lines
 from v2g_console.console.screens.base import bindings_of
+from v2g_console.console.tagging import caution_dialog
+from v2g_console.console.textual_private import rebind
 from v2g_console.console.widgets.composer_form import ArmedPanel, ComposerForm
 from v2g_console.console.widgets.lines import Lines
 from v2g_console.console.widgets.text_pane import TextPane
 from v2g_console.contract.replies import Accepted, PlanView, Refusal, Refused, Reply
 from v2g_console.contract.requests import Arm, Operate, Request
 from v2g_console.contract.snapshot import Snapshot
+from v2g_console.contract.tags import TagView
 
 DEBOUNCE_S: Final = 0.15
 REPLAN_S: Final = 3.0
@@ -35,7 +42,7 @@ COUNT_S: Final = 0.25
 
 
 class ComposerScreen(ModalScreen[str | None]):
-    """`Enter` arms the plan on show, `F5` sends it within ten seconds, `Esc` steps back.
+    """`Enter` arms the plan on show, `F5` sends it while it is armed, `Esc` steps back; also from a send that is held for `send_delay_s`.
 
     Returns the dispatch's id, None if nothing was sent. Nothing that has the focus can send, and no key can both arm and send.
     """
@@ -50,24 +57,21 @@ class ComposerScreen(ModalScreen[str | None]):
     AUTO_FOCUS = "#composer-power"
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (14, "-room")]  # noqa: RUF012 - Textual declares it so
 
-    class DispatchSent(Message):
-        """A dispatch was sent from here; posted to the app."""
-
-        def __init__(self, dispatch_id: str) -> None:
-            super().__init__()
-            self.dispatch_id = dispatch_id
-
-    def __init__(self, model: ConsoleModel, glyphs: Glyphs, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, model: ConsoleModel, glyphs: Glyphs, monotonic_s: Callable[[], float] = time.monotonic, send_delay_s: float = 0.0
+    ) -> None:
         super().__init__()
         self.model = model
         self.glyphs = glyphs
-        self.flow = ComposerFlow(monotonic_s)
+        self.flow = ComposerFlow(monotonic_s, send_delay_s)
+        rebind(self, bindings_of(actions_of(self.scope), model.keys), model.keys)
         self._debounce: Timer | None = None
         self._says: tuple[str, ...] = ()
         self._alert = False
         self._drawn_told: Content | None = None
         self._before: PlanView | None = None
         self._must_type = False
+        self._read: tuple[TagView, ...] = ()  # CAUTION tags that were read and accepted
 
     def compose(self) -> ComposeResult:
         """Fields or the armed panel, the preview, what is to be told, the keys."""
@@ -108,9 +112,11 @@ class ComposerScreen(ModalScreen[str | None]):
     def do_arm(self) -> None:
         """Arm the plan on show; if it is still being made, as soon as it is there. Never sends."""
         if self.flow.step is Step.ARMED:
-            self._tell("Enter does not send: F5 sends, Esc steps back")
+            self._tell(f"Enter does not send: {self._send_key} sends, Esc steps back")
         elif self.flow.step is not Step.EDITING:
             return
+        elif not self.flow.arm_key.decided():
+            self._tell(*self._says[:1], "that came too soon after the change: read it, then press Enter", alert=True)
         elif self.flow.request is None:
             self._tell("the marked field must be changed first", alert=True)
         elif not self.flow.current or self.flow.plan is None:
@@ -120,32 +126,48 @@ class ComposerScreen(ModalScreen[str | None]):
             self._arm(self.flow.plan)
 
     def do_send(self) -> None:
-        """Send the armed plan."""
+        """Send the armed plan, or hold it where sending is delayed."""
         if self.flow.step is not Step.ARMED:
+            self.flow.send_key.early()
             if self.flow.step is Step.EDITING:
                 self._tell("not armed: Enter arms the plan first")
             return
-        if self.flow.too_soon():
-            self._tell("that came too soon after arming: read what will be sent, then press F5")
+        if not self.flow.send_key.decided():
+            self._tell(f"that came too soon after arming: let go, read what will be sent, then press {self._send_key}")
             return
-        plan = self.flow.plan
-        if plan is not None and self.flow.left_s() > 0:
-            self.flow.step = Step.SENDING
+        if self.flow.plan is not None and self.flow.left_s() > 0:
+            if self.flow.send():
+                self._operate(self.flow.plan)
             self._draw()
-            # The app runs it: leaving this screen must not break off a send.
-            self.app.run_worker(self._ask(Operate(plan_id=plan.plan_id, revision=plan.revision), self._operated), group="composer-send")
+
+    def _operate(self, plan: PlanView) -> None:
+        self.flow.step = Step.SENDING
+        # The app runs it: leaving this screen must not break off a send.
+        self.app.run_worker(self._ask(Operate(plan_id=plan.plan_id, revision=plan.revision), self._operated), group="composer-send")
 
     def do_back(self) -> None:
-        """Disarm if armed; else leave without sending."""
-        if self.flow.step in {Step.ARMING, Step.ARMED}:
-            self.flow.disarm()
-            self._tell("disarmed: nothing was sent")
-            self.query_one(ComposerForm).enter()
-            self._draw()
+        """Call back or disarm; else leave without sending."""
+        if self.flow.step in {Step.ARMING, Step.ARMED, Step.HELD}:
+            self._disarm("called back: nothing was sent" if self.flow.step is Step.HELD else "disarmed: nothing was sent")
             return
         if self.flow.step is Step.SENDING:
-            self.app.notify("left while sending: look whether the dispatch is there", severity="warning", markup=False)
+            self._say_outside("left while sending: look whether the dispatch is there", "warning")
         self.dismiss(None)
+
+    def _disarm(self, told: str, *, alert: bool = False) -> None:
+        self.flow.disarm()
+        self._tell(told, alert=alert)
+        self.query_one(ComposerForm).enter()
+        self._draw()
+
+    def _say_outside(self, text: str, severity: Severity = "information") -> None:
+        """What must still be read once this screen is gone."""
+        if isinstance(self.app, OperatingApp):
+            self.app.say(text, severity)
+
+    @property
+    def _send_key(self) -> str:
+        return shown_key("composer.send", self.model)
 
     def action_scroll_preview(self, pages: int) -> None:
         """Read the rest of a plan that is longer than its pane."""
@@ -206,9 +228,26 @@ class ComposerScreen(ModalScreen[str | None]):
                 form.ask_typed()
                 return
             typed_kw = plan.requested_kw
+        if plan.cautions and self._read != plan.cautions:
+            self._ask_to_read(plan)
+            return
         number = self.flow.arming()
         self._tell("")
-        self._request(Arm(plan_id=plan.plan_id, revision=plan.revision, typed_kw=typed_kw), lambda reply: self._armed(number, reply))
+        self._request(
+            Arm(plan_id=plan.plan_id, revision=plan.revision, typed_kw=typed_kw, accept_cautions=bool(plan.cautions)),
+            lambda reply: self._armed(number, reply),
+        )
+
+    def _ask_to_read(self, plan: PlanView) -> None:
+        """The CAUTION tags of a plan are read and accepted before it is armed; once, as long as they stay the same."""
+
+        def answered(choice: str | None) -> None:
+            if choice == "accept":
+                self._read = plan.cautions
+                if self.flow.plan is not None and self.flow.current:
+                    self._arm(self.flow.plan)
+
+        self.app.push_screen(caution_dialog(plan), answered)
 
     def _armed(self, number: int, reply: Reply) -> None:
         if not self.flow.awaits(number):
@@ -231,13 +270,22 @@ class ComposerScreen(ModalScreen[str | None]):
     def _operated(self, reply: Reply) -> None:
         if isinstance(reply, Accepted):
             self.model.selected_dispatch_id = reply.dispatch_id
-            self.app.post_message(self.DispatchSent(reply.dispatch_id))
+            if self.flow.plan is not None:
+                self._say_outside(sent_text(self.flow.plan))
+            if isinstance(self.app, OperatingApp):
+                self.app.outcomes.follow(Act(reply.dispatch_id, "sent"), self.model.snapshot)
             if self.is_attached:
                 self.dismiss(reply.dispatch_id)
             return
+        if reply.reason is Refusal.NEEDS_APPROVAL:
+            # Nothing more to do here: the plan is with the engine, and it is the second person's turn.
+            self._say_outside(f"NOT SENT, it waits for a second person: {reply.message}. {reply.hint}".strip(), "warning")
+            if self.is_attached:
+                self.dismiss(None)
+            return
         if not self.is_attached:
-            told = safe_text(f"not sent: {reply.message}", 200)
-            self.app.notify(told, severity="error", markup=False)
+            unknown = reply.reason is Refusal.INTERNAL and not reply.request
+            self._say_outside(f"{reply.message}: {reply.hint}" if unknown else f"not sent: {refused_text(reply)}", "error")
             return
         self._step_back(reply)
         self.query_one(ComposerForm).enter()
@@ -247,7 +295,9 @@ class ComposerScreen(ModalScreen[str | None]):
         self._before = self.flow.plan
         self.flow.disarm(reply.plan)
         self._refused(reply)
-        if reply.plan is None:
+        if reply.plan is not None:
+            self.query_one(ComposerForm).forget_typed()  # the new plan is confirmed anew
+        else:
             # The engine may have forgotten this plan: the next Enter must find a new one.
             self._plan_now()
 
@@ -256,9 +306,9 @@ class ComposerScreen(ModalScreen[str | None]):
         if reply.reason is Refusal.TYPE_TO_CONFIRM:
             self._must_type = True
             self.query_one(ComposerForm).ask_typed()
-        told = [f"{reply.reason.value}: {reply.message}{f' ({reply.hint})' if reply.hint else ''}"]
+        told = [refused_text(reply)]
         if reply.plan is not None and self._before is not None:
-            told.append(f"changed: {', '.join(changes(self._before, reply.plan, self.glyphs))}. Enter arms the new plan.")
+            told.append(changed_text(self._before, reply.plan, self.glyphs))
         self._tell(*told, alert=True)
 
     def _request(self, request: Request, answered: Callable[[Reply], None]) -> None:
@@ -274,14 +324,22 @@ class ComposerScreen(ModalScreen[str | None]):
         answered(reply)
 
     def _count_down(self) -> None:
-        if self.flow.step is not Step.ARMED:
-            return
-        if self.flow.left_s() <= 0:
-            self.flow.disarm()
-            self._tell("the ten seconds are over: nothing was sent, Enter arms again")
-            self.query_one(ComposerForm).enter()
+        if self.flow.step is Step.HELD:
+            self._go_on_holding()
+        elif self.flow.step is Step.ARMED and self.flow.left_s() <= 0:
+            self._disarm("the time to send is over: nothing was sent, Enter arms again")
+        elif self.flow.step is Step.ARMED:
             self._draw()
-            return
+
+    def _go_on_holding(self) -> None:
+        """A held send goes out at its end, unless something came up meanwhile that an operator must see first."""
+        plan, blocked = self.flow.plan, action_of("composer.send").blocked(self.model)
+        if self.app.screen is not self:
+            self._disarm("called back because another question came up: nothing was sent", alert=True)
+        elif blocked is not None or plan is None:
+            self._disarm(f"called back, nothing was sent: {blocked}", alert=True)
+        elif self.flow.left_s() <= 0:
+            self._operate(plan)
         self._draw()
 
     def _tell(self, *told: str, alert: bool = False) -> None:
@@ -290,18 +348,18 @@ class ComposerScreen(ModalScreen[str | None]):
 
     def _draw(self) -> None:
         step, plan, request = self.flow.step, self.flow.plan, self.flow.request
-        armed = step in {Step.ARMED, Step.SENDING}
+        armed = step in {Step.ARMED, Step.HELD, Step.SENDING}
         self.query_one(ComposerForm).display = not armed
         panel = self.query_one(ArmedPanel)
         panel.display = armed
         if step is Step.SENDING:
             panel.show_sending()
         elif armed and plan is not None and request is not None:
-            panel.show_armed(plan, request, self.flow.left_s(), ARMED_S)
+            panel.show_armed(plan, request, self.flow, self._send_key)
         preview = self.query_one("#composer-preview", TextPane)
         preview.show(self._preview(max(1, preview.size.width - 1), preview.size.height))
         self._draw_told()
-        self.query_one("#composer-keys", Lines).show([keys_line(step, preview.max_scroll_y > 0)])
+        self.query_one("#composer-keys", Lines).show([keys_line(step, preview.max_scroll_y > 0, self._send_key)])
 
     def _preview(self, width_cells: int, height_lines: int) -> list[Content]:
         plan = self.flow.plan
@@ -310,6 +368,8 @@ class ComposerScreen(ModalScreen[str | None]):
         if plan is None:
             return [] if self._says else [line(("planning", "$muted"))]
         rows = preview_rows(plan, width_cells, height_lines, self.glyphs)
+        if self._before is not None and (self._before.plan_id, self._before.revision) != (plan.plan_id, plan.revision):
+            rows = [*changed_rows(self._before, plan, self.glyphs), line(""), *rows]
         # An older plan stays readable while the new one is made, but never looks like the new one.
         return rows if self.flow.current else [line(("planning: what follows is the plan before the last change", "bold")), *rows]
 
@@ -319,25 +379,3 @@ class ComposerScreen(ModalScreen[str | None]):
         if self._drawn_told is None or not told.is_same(self._drawn_told):
             self._drawn_told = told
             self.query_one("#composer-says", Static).update(told)
-
-
-def keys_line(step: Step, more: bool) -> Content:
-    """The keys that do something at this step."""
-    page = (("PgDn", "bold"), " more   ") if more else ("",)
-    match step:
-        case Step.ARMED:
-            return line(("F5", "bold"), " SEND   ", ("Esc", "bold"), " disarm, back to the fields   ", *page)
-        case Step.SENDING:
-            return line(("Esc", "bold"), " leave")
-        case _:
-            return line(
-                ("Enter", "bold"),
-                " arm   ",
-                ("Tab", "bold"),
-                " next   ",
-                ("Up/Down", "bold"),
-                " choose   ",
-                *page,
-                ("Esc", "bold"),
-                " leave",
-            )

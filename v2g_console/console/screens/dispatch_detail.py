@@ -14,7 +14,7 @@ from v2g_console.console.actions import Scope
 from v2g_console.console.dispatch_text import HEAD_LINES, head_rows, more_rows, why_rows
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel, is_active
-from v2g_console.console.safe_text import line
+from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.screens.vehicle_detail import VehicleDetailScreen
 from v2g_console.console.steady_ask import SteadyAsk, trouble_text
@@ -46,6 +46,12 @@ class DispatchDetailScreen(ConsoleScreen):
         self._ask = SteadyAsk(self, model, self._heard, monotonic_s)
         self._detail: DispatchDetailView | None = None
         self._trouble = ""
+
+    @property
+    def crumb(self) -> str:
+        """Which one."""
+        view = self._view()
+        return safe_text(f"#{self.dispatch_id[:4]}" if view is None else view.short_id, 12)
 
     def compose_body(self) -> Iterable[Widget]:
         """Head, charts, causes, vehicles."""

@@ -45,7 +45,7 @@ class FleetScreen(ConsoleScreen):
 
     def apply_snapshot(self, snapshot: Snapshot) -> None:
         """Show the fleet."""
-        self.query_one(FleetTable).show(snapshot.fleet)
+        self.query_one(FleetTable).show(snapshot.fleet, snapshot.utc_ms)
         self._show_counts()
 
     @on(Input.Changed, "#fleet-filter")

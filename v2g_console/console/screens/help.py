@@ -7,8 +7,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 
-from v2g_console.console.actions import Action, Danger, Scope, actions_of, key_text
+from v2g_console.console.actions import Action, Danger, Scope, actions_of
 from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.keys import key_text
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.safe_text import line, pad_text
 from v2g_console.console.screens.base import ConsoleScreen
@@ -55,15 +56,20 @@ class HelpScreen(ConsoleScreen):
 def help_rows(model: ConsoleModel, glyphs: Glyphs, about: Scope) -> list[Content]:
     """The whole help, a line a row."""
     rows: list[Content] = []
-    for scope in dict.fromkeys((about, Scope.GLOBAL)):
-        actions = [action for action in actions_of(scope) if action.keys]
+    for scope in dict.fromkeys((about, *extra_scopes(model), Scope.GLOBAL)):
+        actions = [action for action in actions_of(scope) if action.bound(model)]
         if actions and scope is not Scope.HELP:
             rows += [line((scope.value, "bold")), *(row for action in actions for row in _action_rows(action, model)), line("")]
     return [*rows, *_moving_rows(), line(""), *_mark_rows(glyphs)]
 
 
+def extra_scopes(model: ConsoleModel) -> tuple[Scope, ...]:
+    """Scopes whose keys work everywhere in this console, but not in every console."""
+    return (*((Scope.REPLAY,) if model.replay is not None else ()), *((Scope.SITES,) if model.neighbours else ()))
+
+
 def _action_rows(action: Action, model: ConsoleModel) -> list[Content]:
-    keys = "  ".join(key_text(key) for key in action.keys[:2])
+    keys = "  ".join(key_text(key) for key in action.bound(model)[:2])
     blocked = action.blocked(model)
     danger = _DANGER_TEXT[action.danger]
     row = line(

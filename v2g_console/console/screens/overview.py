@@ -14,6 +14,7 @@ from v2g_console.console.widgets.dispatches_pane import DispatchesPane
 from v2g_console.console.widgets.fleet_pane import FleetPane
 from v2g_console.console.widgets.fleet_table import FleetTable
 from v2g_console.console.widgets.link_pane import LinkPane
+from v2g_console.console.widgets.outlook_pane import OutlookPane
 from v2g_console.contract.snapshot import Snapshot
 
 
@@ -32,6 +33,7 @@ class OverviewScreen(ConsoleScreen):
         #dispatches { height: 1fr; }
         #acks { height: 6; }
         #link { height: 6; }
+        #outlook { display: none; }
     }
     OverviewScreen.-beside #panes { layout: horizontal; }
     OverviewScreen.-beside #fleet { width: 5fr; height: 1fr; }
@@ -50,6 +52,8 @@ class OverviewScreen(ConsoleScreen):
     OverviewScreen.-beside.-high #acks { height: 7; }
     OverviewScreen.-tall #acks { height: 8; }
     OverviewScreen.-tall #link { height: 8; }
+    OverviewScreen.-beside.-high #outlook { display: block; height: 6; }
+    OverviewScreen.-beside.-tall #outlook { display: block; height: 20; }
     OverviewScreen.-tiny #acks { display: none; }
     OverviewScreen.-tiny #link { border: none; height: 3; }
     OverviewScreen.-tiny #dispatches { border: none; }
@@ -58,19 +62,23 @@ class OverviewScreen(ConsoleScreen):
     """
 
     def compose_body(self) -> Iterable[Widget]:
-        """Four panes."""
+        """Four panes, and what comes next where there is room."""
         with Container(id="panes"):
             yield FleetPane(self.model, self.glyphs, id="fleet")
             with Vertical(id="rest"):
                 yield DispatchesPane(self.model, self.glyphs, id="dispatches")
                 yield AckPane(self.model, self.glyphs, id="acks")
                 yield LinkPane(self.model, self.glyphs, id="link")
+                yield OutlookPane(self.model, self.glyphs, id="outlook")
 
     def apply_snapshot(self, snapshot: Snapshot) -> None:
         """Every pane that is on screen."""
         self.query_one(DispatchesPane).apply_snapshot(snapshot)
         self.query_one(AckPane).apply_snapshot(snapshot)
         self.query_one(LinkPane).apply_snapshot(snapshot)
+        outlook = self.query_one(OutlookPane)
+        if outlook.display:
+            outlook.apply_snapshot(snapshot)
         fleet = self.query_one(FleetPane)
         if fleet.display:
             fleet.apply_snapshot(snapshot)

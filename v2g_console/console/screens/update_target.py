@@ -119,7 +119,7 @@ def check_target(text: str, view: DispatchView) -> tuple[float | None, Word]:
     if math.isclose(power_kw, view.requested_kw, rel_tol=0.0, abs_tol=NOTABLE_KW):
         return None, Word("that is the target now: type another one", wrong=False)
     if not power_kw:
-        return 0.0, Word("0 kW: its vehicles rest at their baseline until it ends; c cancels it")
+        return 0.0, Word("0 kW: its vehicles rest at their baseline until it ends; Cancel ends it now")
     turned = ", the other direction: who can take part is decided anew" if power_kw * view.requested_kw < 0 else ""
     return power_kw, Word(f"{regulation_text(power_kw)}, {direction_words(power_kw)}{turned}")
 
@@ -128,10 +128,10 @@ def updated_text(before: DispatchView, power_kw: float, result: Result) -> str:
     """What became of an update, by the engine's own figures: a ramp or too little headroom shows in what was asked of the vehicles."""
     change = f"{before.short_id}: target {regulation_text(before.requested_kw)} -> {regulation_text(power_kw)}"
     if not isinstance(result, DispatchView):
-        return f"{change}, accepted"
+        return f"{change}, accepted; the vehicles' answers are coming in"
     missing_kw = abs(power_kw - result.allocated_kw)
     if missing_kw <= max(1.0, 0.01 * abs(power_kw)):
-        return f"{change}, sent"
+        return f"{change}, sent; the vehicles' answers are coming in"
     return f"{change}, accepted; asked of its vehicles so far: {regulation_text(result.allocated_kw)}"
 
 

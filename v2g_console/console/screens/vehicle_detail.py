@@ -10,7 +10,7 @@ from textual.widget import Widget
 from v2g_console.console.actions import Scope
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
-from v2g_console.console.safe_text import line
+from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.steady_ask import SteadyAsk, trouble_text
 from v2g_console.console.vehicle_text import vehicle_head, vehicle_rows
@@ -38,6 +38,11 @@ class VehicleDetailScreen(ConsoleScreen):
         self._vehicle: VehicleView | None = None
         self._heard_at_s = 0.0
         self._trouble = ""
+
+    @property
+    def crumb(self) -> str:
+        """Which one."""
+        return safe_text(self.vehicle_id, 40)
 
     def compose_body(self) -> Iterable[Widget]:
         """Head and everything below it."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from textual import events
 from textual.content import Content
 
-from v2g_console.console.actions import ACTIONS, Action, Danger, Scope, footer_actions, key_text
+from v2g_console.console.actions import ACTIONS, Action, Danger, Scope, footer_actions
+from v2g_console.console.keys import key_text
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.safe_text import Part, line
 from v2g_console.console.widgets.lines import Lines
@@ -46,7 +47,7 @@ class ActionBar(Lines):
                 self.call_later(self.run_action, f"app.invoke('{spot.action_id}')")
 
     def _bar(self, width_cells: int) -> Content:
-        chosen = fitting(footer_actions(self._scope), width_cells - 1)
+        chosen = fitting(footer_actions(self._scope, self._model), width_cells - 1, self._model)
         parts: list[Part] = []
         spots: list[_Spot] = []
         at = 0
@@ -55,23 +56,25 @@ class ActionBar(Lines):
             key_style, word_style = ("$muted", "$muted") if blocked else ("bold $foreground", "$foreground")
             if action.danger is Danger.STOPS and action.in_fields and not blocked:
                 key_style = word_style = "bold $foreground"
-            parts += [" ", (key_text(action.keys[0]), key_style), " ", (action.short, word_style), " "]
-            spots.append(_Spot(at + 1, at + _width(action) - 1, action.id))
-            at += _width(action)
+            parts += [" ", (key_text(action.bound(self._model)[0]), key_style), " ", (action.short, word_style), " "]
+            width = _width(action, self._model)
+            spots.append(_Spot(at + 1, at + width - 1, action.id))
+            at += width
         self._spots = tuple(spots)
         return line(*parts)
 
 
-def fitting(candidates: tuple[Action, ...], width_cells: int) -> tuple[Action, ...]:
+def fitting(candidates: tuple[Action, ...], width_cells: int, model: ConsoleModel) -> tuple[Action, ...]:
     """As many of `candidates` (most important first) as fit, in registry order, so that a key's place stays the same."""
     chosen: list[Action] = []
     left = width_cells
     for action in candidates:
-        if _width(action) <= left:
+        width = _width(action, model)
+        if width <= left:
             chosen.append(action)
-            left -= _width(action)
+            left -= width
     return tuple(action for action in ACTIONS if action in chosen)
 
 
-def _width(action: Action) -> int:
-    return len(key_text(action.keys[0])) + len(action.short) + 3
+def _width(action: Action, model: ConsoleModel) -> int:
+    return len(key_text(action.bound(model)[0])) + len(action.short) + 3

@@ -8,6 +8,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from v2g_console.console.composer_fields import PARTIAL_WORDS, PREEMPT_WORDS, Checked, FieldTexts, Known, Word, check_fields
+from v2g_console.console.composer_flow import ComposerFlow, Step
 from v2g_console.console.composer_preview import sent_rows
 from v2g_console.console.glyphs import Glyphs, progress_bar
 from v2g_console.console.safe_text import line
@@ -127,13 +128,15 @@ class ArmedPanel(Lines, can_focus=True):
         super().__init__(id="composer-armed")
         self.glyphs = glyphs
 
-    def show_armed(self, plan: PlanView, request: Plan, left_s: float, of_s: float) -> None:
-        """The armed plan."""
-        seconds = f"{left_s:4.1f} s"
-        bar = progress_bar(left_s / of_s, _BAR_CELLS, self.glyphs)
+    def show_armed(self, plan: PlanView, request: Plan, flow: ComposerFlow, send_key: str) -> None:
+        """The armed plan, or the one that is held before it is sent, with the time that is left."""
+        held, left_s = flow.step is Step.HELD, flow.left_s()
+        of_s = flow.send_delay_s if held else flow.armed_s
+        bar = progress_bar(left_s / of_s if of_s else 0.0, _BAR_CELLS, self.glyphs)
+        state, told = (" SENDS IN ", "Esc calls it back") if held else (" ARMED ", f"{send_key} sends this")
         self.show(
             [
-                line((" ARMED ", "bold reverse"), "  ", ("F5 sends this", "bold"), f"   {seconds}  ", (bar, "$warning")),
+                line((state, "bold reverse"), "  ", (told, "bold"), f"   {left_s:4.1f} s  ", (bar, "$warning")),
                 line(),
                 *sent_rows(plan, request.sites, request.segments, self.glyphs),
             ]

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from v2g_console.console.fleet_filter import FleetFilter, IdTable
+from v2g_console.console.marks import Marks
 from v2g_console.contract.snapshot import FLEET_STATE_NAMES, FleetColumns
+from v2g_console.domain.reasons import Reason
 from v2g_console.domain.vehicle import Quality
 
 Rows = NDArray[np.intp]
@@ -39,8 +41,12 @@ for _rank, _quality in enumerate((Quality.LOST, Quality.UNKNOWN, Quality.STALE, 
     _QUALITY_RANK[_quality] = _rank
 
 
+_REASON_RANK: Final = np.arange(256, dtype=np.float32)
+_REASON_RANK[Reason.NONE] = np.nan
+
+
 class SortKey(StrEnum):
-    """What a fleet can be sorted by. State and quality are in order of urgency, worst first."""
+    """A column: what a fleet shows and can be sorted by. State and quality are in order of urgency, worst first; age: newest first."""
 
     ID = "id"
     POWER = "power"
@@ -52,6 +58,17 @@ class SortKey(StrEnum):
     UP = "up"
     DOWN = "down"
     QUALITY = "quality"
+    TAG = "tag"
+    HOLD = "hold"
+    OWNER = "dispatch"
+    REASON = "reason"
+    RESERVE = "reserve"
+    PROTOCOL = "protocol"
+    CHARGE = "charge"
+    DISCHARGE = "discharge"
+    V2G = "v2g"
+    AVAILABLE = "available"
+    AGE = "age"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +82,9 @@ class Order:
 class FleetIndex:
     """The rows of `columns` that pass the filter, in order. `rows[i]` is the row in the columns shown at place i."""
 
-    def __init__(self) -> None:
+    def __init__(self, marks: Marks | None = None) -> None:
         self.columns: FleetColumns | None = None
+        self.marks = Marks() if marks is None else marks
         self.rows: Rows = np.empty(0, dtype=np.intp)
         self._order = Order()
         self._filter = FleetFilter()
@@ -119,6 +137,13 @@ class FleetIndex:
         self._filter = chosen
         self._rebuild(now_s)
 
+    def marks_changed(self, now_s: float) -> bool:
+        """A mark was set or taken away. True if `rows` was made anew for it."""
+        if not self._filter.looks_at_marks:
+            return False
+        self._rebuild(now_s)
+        return True
+
     def place_of(self, row: int) -> int | None:
         """Where a row of the columns is shown; None if the filter hides it."""
         found = np.flatnonzero(self.rows == row)
@@ -142,7 +167,7 @@ class FleetIndex:
         if columns is None:
             return
         rows = self._ids.order(columns.ids)
-        mask = self._filter.mask(columns, self._ids.lowered(columns.ids)) if self._filter.terms else None
+        mask = self._mask(columns)
         if mask is not None:
             rows = rows[mask[rows]]
         if self._order.key is not SortKey.ID:
@@ -154,14 +179,42 @@ class FleetIndex:
         self.rows = rows
 
 
+    def _mask(self, columns: FleetColumns) -> NDArray[np.bool_] | None:
+        if not self._filter.terms:
+            return None
+        marked = self.marks.mask(columns.ids) if self._filter.looks_at_marks else None
+        return self._filter.mask(columns, self._ids.lowered(columns.ids), marked)
+
+
+def on_hold(columns: FleetColumns) -> NDArray[np.bool_]:
+    """Who is left alone after failures, shape (n,); nobody where the engine does not tell."""
+    return np.zeros(len(columns), np.bool_) if columns.on_hold is None else columns.on_hold
+
+
+def reserve_soc(columns: FleetColumns) -> NDArray[np.float32]:
+    """What drivers keep, 0..1, shape (n,); NaN where the engine does not tell."""
+    return np.full(len(columns), np.nan, np.float32) if columns.reserve_soc is None else columns.reserve_soc
+
+
+def tag_marks(columns: FleetColumns) -> NDArray[np.uint8]:
+    """Indices into TAG_MARKS, shape (n,); nobody has a tag where the engine tells of none."""
+    return np.zeros(len(columns), np.uint8) if columns.tag is None else columns.tag
+
+
 def _name_rank(table: tuple[str, ...], codes: NDArray[np.int32]) -> NDArray[np.float32]:
     """The alphabetic place of each code's name, NaN for none."""
     ranks = np.full(len(table) + 1, np.nan, dtype=np.float32)
     ranks[np.argsort(np.array(table, dtype=np.str_), kind="stable")] = np.arange(len(table), dtype=np.float32)
-    return ranks[codes]  # -1 (none) takes the last, NaN
+    # -1 (none) takes the last, NaN; so does a dispatch that has just left its table.
+    return ranks[np.minimum(codes, len(table))]
 
 
-_SORT_KEYS: Final[dict[SortKey, Callable[[FleetColumns], NDArray[np.float32]]]] = {
+def _newest_first(columns: FleetColumns) -> NDArray[np.float64]:
+    """Ages in ms but for a constant, NaN for vehicles that were never heard."""
+    return np.where(columns.seen_ms > 0, -columns.seen_ms.astype(np.float64), np.nan)
+
+
+_SORT_KEYS: Final[dict[SortKey, Callable[[FleetColumns], NDArray[Any]]]] = {
     SortKey.POWER: lambda columns: columns.power_kw,
     SortKey.SOC: lambda columns: columns.soc,
     SortKey.STATE: lambda columns: _STATE_RANK[columns.state],
@@ -171,4 +224,15 @@ _SORT_KEYS: Final[dict[SortKey, Callable[[FleetColumns], NDArray[np.float32]]]] 
     SortKey.UP: lambda columns: columns.up_kw,
     SortKey.DOWN: lambda columns: columns.down_kw,
     SortKey.QUALITY: lambda columns: _QUALITY_RANK[columns.quality],
+    SortKey.TAG: lambda columns: -tag_marks(columns).astype(np.float32),
+    SortKey.HOLD: lambda columns: -on_hold(columns).astype(np.float32),
+    SortKey.OWNER: lambda columns: _name_rank(columns.owners, columns.owner),
+    SortKey.REASON: lambda columns: _REASON_RANK[columns.reason],
+    SortKey.RESERVE: reserve_soc,
+    SortKey.PROTOCOL: lambda columns: columns.protocol.astype(np.float32),
+    SortKey.CHARGE: lambda columns: columns.max_charge_kw,
+    SortKey.DISCHARGE: lambda columns: columns.max_discharge_kw,
+    SortKey.V2G: lambda columns: -columns.is_v2g.astype(np.float32),
+    SortKey.AVAILABLE: lambda columns: -columns.available.astype(np.float32),
+    SortKey.AGE: _newest_first,
 }

@@ -1,5 +1,7 @@
 """Which columns of a fleet list fit a width, and how one vehicle is written in them. Pure text, no widget."""
 
+from collections.abc import Container
+from dataclasses import replace
 from math import isnan
 from typing import Final
 
@@ -8,23 +10,38 @@ from numpy.typing import NDArray
 
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.safe_text import pad_text
-from v2g_console.console.widgets.fleet_index import SortKey
+from v2g_console.console.widgets.fleet_index import SortKey, on_hold, reserve_soc, tag_marks
 from v2g_console.console.widgets.table_parts import Column, Piece, Role, RowLine, fitting_columns
-from v2g_console.contract.snapshot import FLEET_STATE_NAMES, QUALITY_MARKS, FleetColumns
+from v2g_console.contract.snapshot import FLEET_STATE_NAMES, QUALITY_MARKS, TAG_MARKS, FleetColumns
+from v2g_console.domain.reasons import Reason
 from v2g_console.domain.vehicle import Quality
 
+MARK: Final = "*"
 LONGEST_NAME_CELLS: Final = 32
+_REASON_CODES: Final = frozenset(Reason)
 _STATE_CELLS: Final = max(map(len, FLEET_STATE_NAMES))
 _ALERT_STATES: Final = frozenset(FLEET_STATE_NAMES.index(name) for name in ("rejected", "silent", "owed", "lost"))
 _BUSY_STATES: Final = frozenset(FLEET_STATE_NAMES.index(name) for name in ("sent", "acked", "limited", "releasing"))
 
 
-def fit_columns(width_cells: int, longest_id: int, longest_site: int, longest_segment: int) -> tuple[Column, ...]:
-    """The columns that fit `width_cells`, in the order they are drawn. The id is always among them, shortened if it must be."""
+def fit_columns(
+    width_cells: int,
+    longest_id: int,
+    longest_site: int,
+    longest_segment: int,
+    *,
+    tagged: bool = False,
+    chosen: tuple[SortKey, ...] = (),
+) -> tuple[Column, ...]:
+    """The columns that fit `width_cells`, in the order they are drawn. The id is always among them, shortened if it must be.
+
+    `tagged`: somebody has a tag, so there is a column for it. `chosen`: the columns that a person wants, the last ones given up first.
+    """
     name_cells = max(8, min(LONGEST_NAME_CELLS, width_cells // 3))
     columns = [
         Column(SortKey.ID, "vehicle", max(7, min(longest_id, name_cells)), 0),
         Column(SortKey.QUALITY, "q", 1, 4),
+        *([_TAG_COLUMN] if tagged else []),
         Column(SortKey.POWER, "kW", 8, 1, right=True),
         Column(SortKey.SOC, "SoC", 5, 3, right=True),
         Column(SortKey.STATE, "state", _STATE_CELLS + 1, 2),
@@ -34,23 +51,77 @@ def fit_columns(width_cells: int, longest_id: int, longest_site: int, longest_se
         Column(SortKey.DOWN, "down kW", 7, 8, right=True),
         Column(SortKey.SEGMENT, "segment", max(8, min(longest_segment, name_cells)), 9),
     ]
+    if chosen:
+        known = {column.key: column for column in (*columns, *_MORE)}
+        wanted = dict.fromkeys((SortKey.ID, *chosen))
+        columns = [replace(known[key], need=place) for place, key in enumerate(wanted)]
     return fitting_columns(columns, width_cells)
 
 
-def row_lines(columns: FleetColumns, rows: NDArray[np.intp], layout: tuple[Column, ...], glyphs: Glyphs) -> list[RowLine]:
-    """The lines of a few vehicles (those on screen), shape as `rows`."""
-    pieces = [_column_pieces(columns, rows, column, glyphs) for column in layout]
+_TAG_COLUMN: Final = Column(SortKey.TAG, "tag", 3, 4)
+_MORE: Final = (
+    _TAG_COLUMN,
+    Column(SortKey.HOLD, "hold", 5, 0),
+    Column(SortKey.OWNER, "dispatch", 9, 0),
+    Column(SortKey.REASON, "reason", 15, 0),
+    Column(SortKey.RESERVE, "reserve", 8, 0, right=True),
+    Column(SortKey.PROTOCOL, "prot", 5, 0),
+    Column(SortKey.CHARGE, "max down", 9, 0, right=True),
+    Column(SortKey.DISCHARGE, "max up", 7, 0, right=True),
+    Column(SortKey.V2G, "V2G", 4, 0),
+    Column(SortKey.AVAILABLE, "avail", 6, 0),
+    Column(SortKey.AGE, "age", 7, 0, right=True),
+)
+COLUMN_WORDS: Final[dict[SortKey, str]] = {
+    SortKey.ID: "the vehicle",
+    SortKey.QUALITY: "age mark: ~ stale, ! lost, ? unknown",
+    SortKey.TAG: "tag: c CAUTION, X INHIBIT",
+    SortKey.HOLD: "held: left alone for a while after failures",
+    SortKey.POWER: "measured power in kW, up is to the grid",
+    SortKey.SOC: "state of charge, 0 to 1",
+    SortKey.STATE: "what it is doing",
+    SortKey.SITE: "site",
+    SortKey.SETPOINT: "setpoint in force, kW",
+    SortKey.UP: "headroom up for 15 minutes, kW",
+    SortKey.DOWN: "headroom down for 15 minutes, kW",
+    SortKey.SEGMENT: "segment",
+    SortKey.OWNER: "dispatch that owns it",
+    SortKey.REASON: "why the last dispatch gave it nothing, or less",
+    SortKey.RESERVE: "SoC that its driver keeps, 0 to 1",
+    SortKey.PROTOCOL: "protocol: v2 has leases, v1 has none",
+    SortKey.CHARGE: "most it can charge with, kW",
+    SortKey.DISCHARGE: "most it can inject, kW",
+    SortKey.V2G: "can inject",
+    SortKey.AVAILABLE: "available",
+    SortKey.AGE: "time since its last sign of life, in steps",
+}
+"""Every column in words, in the order they are offered."""
+_AGE_STEPS_S: Final = ((10, "<10 s"), (60, "<1 min"), (600, "<10 min"), (3600, "<1 h"), (86_400, "<1 d"))
+"""Steps, so that a calm list is not drawn anew each second."""
+
+
+def row_lines(
+    columns: FleetColumns,
+    rows: NDArray[np.intp],
+    layout: tuple[Column, ...],
+    glyphs: Glyphs,
+    *,
+    marks: Container[str] = (),
+    utc_ms: int = 0,
+) -> list[RowLine]:
+    """The lines of a few vehicles (those on screen), shape as `rows`. `marks`: ids with a mark; `utc_ms`: what ages are counted to."""
+    pieces = [_column_pieces(columns, rows, column, glyphs, utc_ms) for column in layout]
     qualities = columns.quality[rows].tolist()
     lines = []
     for place, row in enumerate(rows.tolist()):
         written = [column[place] for column in pieces]
         if qualities[place] != Quality.FRESH:
             written = [(text, role if role is Role.ALERT else Role.DIM) for text, role in written]
-        lines.append(RowLine(columns.ids[row], tuple(written)))
+        lines.append(RowLine(columns.ids[row], tuple(written), MARK if columns.ids[row] in marks else ""))
     return lines
 
 
-def _column_pieces(columns: FleetColumns, rows: NDArray[np.intp], column: Column, glyphs: Glyphs) -> list[Piece]:
+def _column_pieces(columns: FleetColumns, rows: NDArray[np.intp], column: Column, glyphs: Glyphs, utc_ms: int) -> list[Piece]:
     key = SortKey(column.key)
     match key:
         case SortKey.ID:
@@ -64,6 +135,9 @@ def _column_pieces(columns: FleetColumns, rows: NDArray[np.intp], column: Column
             return [(pad_text(FLEET_STATE_NAMES[code], column.width_cells), _state_role(code)) for code in codes]
         case SortKey.QUALITY:
             texts = [QUALITY_MARKS[code] for code in columns.quality[rows].tolist()]
+        case SortKey.TAG:
+            marks = tag_marks(columns)[rows].tolist()
+            return [(pad_text(TAG_MARKS[mark], column.width_cells), Role.ALERT if mark else Role.NORMAL) for mark in marks]
         case SortKey.POWER | SortKey.SETPOINT:
             values = columns.power_kw if key is SortKey.POWER else columns.setpoint_kw
             texts = [signed_kw(value, glyphs) for value in values[rows].tolist()]
@@ -72,7 +146,47 @@ def _column_pieces(columns: FleetColumns, rows: NDArray[np.intp], column: Column
         case SortKey.UP | SortKey.DOWN:
             values = columns.up_kw if key is SortKey.UP else columns.down_kw
             texts = [_number(value, 1) for value in values[rows].tolist()]
+        case _:
+            return _more_pieces(columns, rows, column, utc_ms)
     return [(pad_text(text, column.width_cells, column.right), Role.NORMAL) for text in texts]
+
+
+def _more_pieces(columns: FleetColumns, rows: NDArray[np.intp], column: Column, utc_ms: int) -> list[Piece]:
+    """The columns that are only drawn where a person chose them."""
+    role = Role.NORMAL
+    match SortKey(column.key):
+        case SortKey.HOLD:
+            texts, role = ["held" if held else "" for held in on_hold(columns)[rows].tolist()], Role.BUSY
+        case SortKey.OWNER:
+            texts = [f"#{name[:4]}" if name != "-" else "-" for name in _names(columns.owners, columns.owner[rows].tolist())]
+        case SortKey.REASON:
+            texts = [reason_name(code) or "-" for code in columns.reason[rows].tolist()]
+        case SortKey.RESERVE:
+            texts = [_number(value, 2) for value in reserve_soc(columns)[rows].tolist()]
+        case SortKey.PROTOCOL:
+            texts = [f"v{version}" for version in columns.protocol[rows].tolist()]
+        case SortKey.CHARGE:
+            texts = [_number(value, 1) for value in columns.max_charge_kw[rows].tolist()]
+        case SortKey.DISCHARGE:
+            texts = [_number(value, 1) for value in columns.max_discharge_kw[rows].tolist()]
+        case SortKey.V2G | SortKey.AVAILABLE:
+            flags = columns.is_v2g if column.key == SortKey.V2G else columns.available
+            texts = ["yes" if flag else "no" for flag in flags[rows].tolist()]
+        case _:
+            texts = [age_step(seen_ms, utc_ms) for seen_ms in columns.seen_ms[rows].tolist()]
+    return [(pad_text(text, column.width_cells, column.right), role) for text in texts]
+
+
+def age_step(seen_ms: int, utc_ms: int) -> str:
+    """How long ago that was, as one of a few steps: `<10 s` to `>1 d`, `never` for 0."""
+    if seen_ms <= 0:
+        return "never"
+    return next((words for limit_s, words in _AGE_STEPS_S if utc_ms - seen_ms < limit_s * 1000), ">1 d")
+
+
+def reason_name(code: int) -> str:
+    """The name of a Reason's number, "" for none."""
+    return Reason(code).name if code in _REASON_CODES and code else ""
 
 
 def signed_kw(value: float, glyphs: Glyphs) -> str:

@@ -8,8 +8,10 @@ from typing import Final
 from textual.message import Message
 
 from v2g_console.console.fleet_filter import parse_filter
+from v2g_console.console.fleet_view import FleetView
 from v2g_console.console.glyphs import Glyphs
-from v2g_console.console.widgets.fleet_index import FleetIndex, Order, SortKey
+from v2g_console.console.marks import Marks
+from v2g_console.console.widgets.fleet_index import FleetIndex, Order, SortKey, tag_marks
 from v2g_console.console.widgets.fleet_layout import fit_columns, row_lines
 from v2g_console.console.widgets.line_table import LineTable
 from v2g_console.console.widgets.table_parts import Column, RowLine
@@ -33,14 +35,24 @@ class FleetTable(LineTable):
             super().__init__()
             self.order = order
 
-    def __init__(self, glyphs: Glyphs, monotonic_s: Callable[[], float] = time.monotonic, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(
+        self,
+        glyphs: Glyphs,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        id: str | None = None,  # noqa: A002 - Textual's name
+        view: FleetView | None = None,
+    ) -> None:
         super().__init__(glyphs, id=id)
-        self.index = FleetIndex()
-        self.filter_text = ""
+        self.view = FleetView() if view is None else view
+        self.index = FleetIndex(self.view.marks)
+        self.index.set_order(self.view.order, monotonic_s())
+        self.index.set_filter(parse_filter(self.view.filter_text).filter, monotonic_s())
+        self._utc_ms = 0
         self._monotonic_s = monotonic_s
         self._cursor_row = -1
         self._tables: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] = ((), (), ())
         self._longest = (0, 0, 0)
+        self._tagged = False
 
     @property
     def shown(self) -> int:
@@ -52,8 +64,19 @@ class FleetTable(LineTable):
         """Vehicles of the fleet."""
         return self.index.total
 
-    def show(self, columns: FleetColumns) -> None:
-        """Take the newest columns; only lines that look different are drawn again."""
+    @property
+    def filter_text(self) -> str:
+        """The filter as it was typed."""
+        return self.view.filter_text
+
+    @property
+    def marks(self) -> Marks:
+        """The vehicles that are marked."""
+        return self.view.marks
+
+    def show(self, columns: FleetColumns, utc_ms: int = 0) -> None:
+        """Take the newest columns, as of `utc_ms`; only lines that look different are drawn again."""
+        self._utc_ms = utc_ms
         cursor_line = self.cursor_line()
         self._measure(columns)
         if self.index.show(columns, self._monotonic_s()):
@@ -63,7 +86,7 @@ class FleetTable(LineTable):
     def set_filter(self, text: str) -> str | None:
         """Show what passes the filter `text`. Returns what is wrong with it, if anything: terms that can't be understood are left out."""
         parsed = parse_filter(text)
-        self.filter_text = text
+        self.view.filter_text = text
         if parsed.filter != self.index.filter:
             cursor_line = self.cursor_line()
             self.index.set_filter(parsed.filter, self._monotonic_s())
@@ -76,6 +99,7 @@ class FleetTable(LineTable):
     def set_order(self, order: Order) -> None:
         """Sort by another column or the other way round."""
         cursor_line = self.cursor_line()
+        self.view.order = order
         self.index.set_order(order, self._monotonic_s())
         self._listed_anew(cursor_line)
         self.refresh()
@@ -99,6 +123,37 @@ class FleetTable(LineTable):
         following = keys[(here + 1) % len(keys)]
         self.set_order(Order(following, following in _DESCENDING_FIRST))
 
+    def set_columns(self, chosen: tuple[SortKey, ...]) -> None:
+        """Draw these columns, in this order; none: those that fit the width."""
+        self.view.columns = chosen
+        self.refit()
+        self.repaint()
+
+    def turn_mark(self) -> bool:
+        """Mark the vehicle under the cursor, or take its mark away, and go on to the next. False if there is no room for another mark."""
+        place = self.cursor_place
+        if place is None or self.cursor_id is None:
+            self.action_move(0)
+            return True
+        if not self.marks.turn(self.cursor_id):
+            return False
+        self.marks_changed()
+        # A list of marked vehicles just lost this line: the next one is at its place already.
+        self.move_cursor_to(place if self.cursor_place is None else place + 1)
+        return True
+
+    def marks_changed(self) -> None:
+        """Draw the marks as they are now."""
+        cursor_line = self.cursor_line()
+        if self.index.marks_changed(self._monotonic_s()):
+            self._listed_anew(cursor_line)
+        self.repaint()
+
+    def listed_ids(self) -> list[str]:
+        """Every vehicle that passes the filter, in order."""
+        columns = self.index.columns
+        return [] if columns is None else [columns.ids[row] for row in self.index.rows.tolist()]
+
     def id_at(self, place: int) -> str:
         """The vehicle listed at `place`."""
         assert self.index.columns is not None, "a place is only asked for in a list that isn't empty"
@@ -116,11 +171,12 @@ class FleetTable(LineTable):
         """How vehicles are drawn."""
         if self.index.columns is None:
             return []
-        return row_lines(self.index.columns, self.index.rows[start:stop], self.layout_columns, self.glyphs)
+        rows = self.index.rows[start:stop]
+        return row_lines(self.index.columns, rows, self.layout_columns, self.glyphs, marks=self.marks, utc_ms=self._utc_ms)
 
     def columns_for(self, width_cells: int) -> tuple[Column, ...]:
         """The columns that fit."""
-        return fit_columns(width_cells, *self._longest)
+        return fit_columns(width_cells, *self._longest, tagged=self._tagged, chosen=self.view.columns)
 
     def title_of(self, column: Column) -> str:
         """The title, with an arrow where the list is sorted by it."""
@@ -144,4 +200,8 @@ class FleetTable(LineTable):
             self._tables = tables
             ids, sites, segments = (max(map(len, names), default=0) for names in tables)
             self._longest = (ids, sites, segments)
+            self.refit()
+        tagged = bool(tag_marks(columns).any())
+        if tagged != self._tagged:
+            self._tagged = tagged
             self.refit()

@@ -1,7 +1,9 @@
 """The top line of every screen: where, who, when, link, alarms, what may be done."""
 
 from datetime import UTC, datetime
+from typing import Protocol, runtime_checkable
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
@@ -10,14 +12,17 @@ from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.link_text import link_parts
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.safe_text import Part, line, safe_text
+from v2g_console.console.times import clock_of
 from v2g_console.console.widgets.lines import Lines
-from v2g_console.contract.snapshot import AlarmView, Snapshot
+from v2g_console.contract.alarms import AlarmView
+from v2g_console.contract.snapshot import Snapshot
+from v2g_console.domain.alarm_cycle import AlarmState
 
 _WIDE, _MEDIUM = 110, 76
 
 
 class HeaderLine(Horizontal):
-    """One row; the clock is a widget of its own so that a second costs a digit."""
+    """One row; the clock is a widget of its own so that a second costs a digit. On the second level it says where one is."""
 
     DEFAULT_CSS = """
     HeaderLine { height: 1; dock: top; background: $panel; color: $foreground; }
@@ -33,7 +38,7 @@ class HeaderLine(Horizontal):
     def compose(self) -> ComposeResult:
         """Place and person, clock, state."""
         yield Lines(id="place")
-        yield Clock()
+        yield Clock(self._model, self._glyphs)
         yield Lines(id="state")
 
     def on_resize(self) -> None:
@@ -44,12 +49,19 @@ class HeaderLine(Horizontal):
         """Show the newest snapshot."""
         if not self.query("#place") or not self.query("#state"):
             return
+        self.query_one(Clock).tick()
         width = self.size.width
         place = self.query_one("#place", Lines)
-        left = place_line(self._model.snapshot, width)
+        left = place_line(self._model.snapshot, width, self._model.site_name, crumb_text(self._crumbs(), width, self._glyphs))
         place.styles.width = left.cell_length
         place.show([left])
         self.query_one("#state", Lines).show([self._state(width - left.cell_length - 11)])
+
+    def _crumbs(self) -> list[str]:
+        """The screens from the overview to the one that this line belongs to, without the overview."""
+        stack = self.app.screen_stack if self.app.is_running else []
+        here = stack.index(self.screen) if self.screen in stack else 0
+        return [screen.crumb for screen in stack[1 : here + 1] if isinstance(screen, HasCrumb)]
 
     def _state(self, width_cells: int) -> Content:
         snapshot = self._model.snapshot
@@ -57,14 +69,26 @@ class HeaderLine(Horizontal):
             return line(("waiting for the engine", "$muted"))
         late = self._model.contact().late
         for verbose, with_broker in ((2, True), (2, False), (1, False), (0, False)):
-            shown = _state_line(snapshot, self._glyphs, verbose, with_broker, late)
+            shown = _state_line(snapshot, self._glyphs, verbose, with_broker, late, self._model)
             if shown.cell_length <= width_cells:
                 return shown
         return shown
 
 
 class Clock(Lines):
-    """UTC to the second, from this machine's clock."""
+    """UTC to the second, from this machine's clock, and a beat that moves with each new picture of the engine's.
+
+    When the engine hangs or is gone the beat stands still at once, and the clock stops too, marked, when the picture is late.
+    In a replay: the time of the recording.
+    """
+
+    def __init__(self, model: ConsoleModel, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._model = model
+        self._glyphs = glyphs
+        self._last = ""
+        self._number = 0
+        self._beat = False
 
     def on_mount(self) -> None:
         """Tick once a second."""
@@ -73,7 +97,19 @@ class Clock(Lines):
 
     def tick(self) -> None:
         """Show the time now."""
-        self.show([line((clock_text(), "$foreground"))])
+        replay, snapshot = self._model.replay, self._model.snapshot
+        if replay is not None:
+            self.show([line((f" {clock_of(replay.status().utc_ms)}", "$foreground"))])
+            return
+        if self._model.contact().late:
+            self.show([line((f"{self._last or clock_text()}{self._glyphs.cross}", "bold reverse"))])
+            return
+        now = clock_text()
+        if now != self._last:  # the beat moves with the digits, so that it costs no line of its own
+            self._last = now
+            number = 0 if snapshot is None else snapshot.number
+            self._beat, self._number = self._beat ^ (number != self._number), number
+        self.show([line((f"{self._last}{self._glyphs.separator if self._beat else ' '}", "$foreground"))])
 
 
 def clock_text() -> str:
@@ -81,37 +117,78 @@ def clock_text() -> str:
     return datetime.now(UTC).strftime(" %H:%M:%SZ")
 
 
-def place_line(snapshot: Snapshot | None, width_cells: int) -> Content:
-    """Name of the control point, role and user, as far as they fit in the left part of a header `width_cells` wide."""
-    if snapshot is None:
-        return line((" V2G CONSOLE ", "bold"))
-    engine = snapshot.engine
-    parts: list[Part] = [(" V2G CONSOLE", "bold")] if width_cells >= _MEDIUM else []
+@runtime_checkable
+class HasCrumb(Protocol):
+    """A screen that says where one is."""
+
+    @property
+    def crumb(self) -> str:
+        """Its name, or the thing it shows; safe to draw."""
+
+
+def crumb_text(crumbs: list[str], width_cells: int, glyphs: Glyphs) -> str:
+    """`Fleet › veh000123`, from where one came to where one is; shortened from the left. "" on the overview."""
+    most_cells = max(10, width_cells // 3 if width_cells >= _MEDIUM else width_cells // 4)
+    joint = f" {glyphs.cursor} "
+    for first in range(len(crumbs)):
+        text = joint.join(([".."] if first else []) + crumbs[first:])
+        if cell_len(text) <= most_cells:
+            return text
+    return safe_text(crumbs[-1], most_cells) if crumbs else ""
+
+
+def place_line(snapshot: Snapshot | None, width_cells: int, site_name: str = "", crumbs: str = "") -> Content:
+    """Where one is, name of the control point, role and user, as far as they fit in the left part of a header `width_cells` wide.
+
+    `site_name`: which of several sites this is; shown instead, at every width, since it is where one acts.
+    """
     name_cells = 18 if width_cells >= _WIDE else 10
-    if width_cells >= 60:
+    site: list[Part] = [" ", (f" {safe_text(site_name, name_cells)} ", "bold reverse")] if site_name else []
+    here = f" {crumbs or 'V2G CONSOLE'}"
+    if snapshot is None:
+        return line((here, "bold"), *site, " ")
+    engine = snapshot.engine
+    parts: list[Part] = [(here, "bold")] if crumbs or width_cells >= (_WIDE if site else _MEDIUM) else []
+    if site:
+        parts += site
+    elif width_cells >= (60 if not crumbs else 100):
         parts += ["  ", (safe_text(engine.name, name_cells), "")]
     if width_cells >= _WIDE:
         parts += ["  ", (safe_text(engine.role, 12).upper(), "$muted"), " ", (safe_text(engine.user, 14), "")]
-    elif width_cells >= 90:
-        parts += ["  ", (safe_text(engine.user, 10), "")]
+    elif width_cells >= _MEDIUM and not crumbs:
+        parts += [
+            "  ",
+            (safe_text(engine.role[:4], 4).upper(), "$muted"),
+            " ",
+            (safe_text(engine.user, 10 if width_cells >= 90 else 6), ""),
+        ]
     return line(*parts, " ")
 
 
 def alarm_counts(alarms: tuple[AlarmView, ...]) -> tuple[int, int, int]:
-    """Active alarms of high, middle and low priority."""
-    active = [alarm.priority for alarm in alarms if alarm.active]
+    """Active alarms of high, middle and low priority, without the shelved ones."""
+    active = [alarm.priority for alarm in alarms if alarm.active and alarm.state is not AlarmState.SHELVED]
     return active.count(1), active.count(2), sum(priority > 2 for priority in active)
 
 
-def _state_line(snapshot: Snapshot, glyphs: Glyphs, verbose: int, with_broker: bool, late: bool) -> Content:
+def _state_line(snapshot: Snapshot, glyphs: Glyphs, verbose: int, with_broker: bool, late: bool, model: ConsoleModel) -> Content:
     engine = snapshot.engine
     parts: list[Part] = [*link_parts(snapshot.link, glyphs, late, with_broker), "  "]
     parts += _alarm_parts(snapshot.alarms, glyphs, verbose)
+    if snapshot.approvals:
+        parts += [" ", (f"{('approve ', 'appr ', 'ap')[2 - verbose]}{len(snapshot.approvals)}", "bold $warning")]
     mode = ("READ/WRITE", "RW", "")[2 - verbose]
-    if engine.read_only:
+    if model.replay is not None:
+        parts += [" ", (("REPLAY", "REPLAY", "RP")[2 - verbose], "bold reverse")]
+    elif model.view_lock.locked:
+        parts += [" ", (("LOCKED: L", "LOCKED", "LK")[2 - verbose], "bold reverse")]
+    elif engine.read_only or "stop" in engine.denied:
         parts += [" ", (("READ-ONLY", "RO", "RO")[2 - verbose], "bold reverse")]
     elif mode:
         parts += [" ", (mode, "$muted")]
+    if model.recording is not None:
+        lost = model.recording.trouble
+        parts += [" ", (("REC LOST" if lost else "REC") if verbose else "RC", "bold reverse $warning" if lost else "bold")]
     if engine.demo and verbose:
         parts += [" ", (" DEMO " if verbose == 2 else "DEMO", "bold reverse" if verbose == 2 else "bold")]
     if engine.stopped:

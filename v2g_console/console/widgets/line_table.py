@@ -1,4 +1,4 @@
-"""The base of tables (of vehicles, dispatches, alarms, entries): draws only the lines on screen, repaints only those that changed, keeps its cursor on an id."""
+"""The base of tables: draws only the lines on screen, repaints only those that changed, keeps its cursor on an id."""
 
 from abc import abstractmethod
 from typing import ClassVar, Final
@@ -126,6 +126,11 @@ class LineTable(ScrollView, can_focus=True):
             return None
         return place - self._top
 
+    @property
+    def lines_on_screen(self) -> tuple[int, int]:
+        """Places of the first row on screen and of the one after the last."""
+        return self._top, min(self.shown, self._top + self._visible_lines)
+
     def relist(self, cursor_line: int | None) -> None:
         """The list is another one: set its height, and keep the row of the cursor on its screen line."""
         self.virtual_size = Size(self.size.width, self.shown + HEADER_LINES)
@@ -244,7 +249,8 @@ class LineTable(ScrollView, can_focus=True):
         self._painted[y] = lines[y]
         line, under_cursor = lines[y]
         margin = self._style(Role.NORMAL, under_cursor)
-        segments = [Segment((self.glyphs.cursor if under_cursor else " ").ljust(GAP_CELLS), margin)]
+        before = (self.glyphs.cursor if under_cursor else " ") + line.mark
+        segments = [Segment(before.ljust(GAP_CELLS), margin)]
         for text, role in line.pieces:
             segments += [Segment(self.glyphs.draw(text), self._style(role, under_cursor)), Segment(" " * GAP_CELLS, margin)]
         return Strip(segments).adjust_cell_length(self.size.width, margin)

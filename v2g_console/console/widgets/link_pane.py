@@ -13,7 +13,6 @@ from v2g_console.console.widgets.pane import Pane, packed
 from v2g_console.contract.link import LinkHealth, LinkState
 from v2g_console.contract.snapshot import Snapshot
 
-CERTIFICATE_WARN_DAYS = 14.0
 Word = tuple[str, str]
 
 
@@ -50,7 +49,7 @@ def state_words(link: LinkHealth, utc_ms: int, glyphs: Glyphs) -> list[Word]:
         words.append((f"rtt {link.rtt_ms:.0f} ms", ""))
     words.append((tls_text(link.tls_version), ""))
     if link.certificate_days is not None:
-        soon = link.certificate_days < CERTIFICATE_WARN_DAYS
+        soon = link.certificate_days < link.certificate_warn_days
         words.append((f"cert {link.certificate_days:.0f} d{glyphs.warn if soon else ''}", "bold $warning" if soon else ""))
     if link.protocol:
         words.append((safe_text(link.protocol, 12), ""))

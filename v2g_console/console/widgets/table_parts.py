@@ -32,10 +32,11 @@ Piece = tuple[str, Role]
 
 @dataclass(frozen=True, slots=True)
 class RowLine:
-    """One row as it is drawn; equal lines look equal. `pieces` are padded to their columns' widths."""
+    """One row as it is drawn; equal lines look equal. `pieces` are padded to their columns' widths; `mark`: one cell before them."""
 
     row_id: str
     pieces: tuple[Piece, ...]
+    mark: str = ""
 
 
 def fitting_columns(columns: list[Column], width_cells: int) -> tuple[Column, ...]:

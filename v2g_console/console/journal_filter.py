@@ -1,0 +1,51 @@
+"""The journal's filter: words with a key (`vehicle:`, `kind:`, ...) are asked of the engine, all others narrow what came."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from v2g_console.contract.requests import Journal
+
+KEYS: Final = ("vehicle", "signal", "dispatch", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFilter:
+    """What the operator wrote, taken apart. `unknown` is the first key that does not exist."""
+
+    vehicle: str = ""
+    signal: str = ""
+    dispatch: str = ""
+    kind: str = ""
+    word: str = ""
+    unknown: str = ""
+
+    def request(self, before: int, limit: int) -> Journal:
+        """The question to the engine."""
+        return Journal(
+            before=before,
+            limit=limit,
+            vehicle_id=self.vehicle,
+            signal=self.signal,
+            dispatch_id=self.dispatch.removeprefix("#"),
+            kind=self.kind,
+        )
+
+    @property
+    def asked(self) -> tuple[str, str, str, str]:
+        """What the engine filters by; while it is the same, nothing has to be asked anew."""
+        return self.vehicle, self.signal, self.dispatch, self.kind
+
+
+def journal_filter(text: str) -> JournalFilter:
+    """`kind:request ana` and the like. A key without a value is taken as not written yet."""
+    found = dict.fromkeys(KEYS, "")
+    words, unknown = [], ""
+    for part in text.split():
+        key, colon, value = part.partition(":")
+        if colon and key.lower() in found:
+            found[key.lower()] = value
+        elif colon and key.isalpha() and not unknown:
+            unknown = key
+        else:
+            words.append(part)
+    return JournalFilter(**found, word=" ".join(words), unknown=unknown)

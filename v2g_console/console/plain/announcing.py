@@ -1,0 +1,123 @@
+"""What happened, as one sentence an event. Progress and requests that were taken are not told: the outcome is."""
+
+from v2g_console.console.plain.words import power
+from v2g_console.contract.events import (
+    AlarmAcknowledged,
+    AlarmCleared,
+    AlarmRaised,
+    AlarmShelved,
+    AlarmUnshelved,
+    ApprovalAsked,
+    ApprovalEnded,
+    DispatchActive,
+    DispatchCancelled,
+    DispatchCompleted,
+    DispatchEvent,
+    DispatchFailed,
+    DispatchPlanned,
+    DispatchProgress,
+    DispatchReleasing,
+    DispatchSending,
+    DispatchStopped,
+    EngineReady,
+    EngineRecovered,
+    Event,
+    HoldsStanding,
+    LinkChanged,
+    OperatorNote,
+    RequestAccepted,
+    RequestRefused,
+    RunSummary,
+    StopLatched,
+    StopLifted,
+    Strategy,
+    TagAdded,
+    TagRemoved,
+)
+from v2g_console.domain.units import counted, grouped
+
+_PRIORITY = {1: "high", 2: "medium"}
+
+
+def announcement(event: Event) -> str:
+    """`14:02:07Z Dispatch 7f3a1c22 FCR: active, ...`; "" for what is not told."""
+    words = _words(event)
+    return f"{event.ts[11:19]}Z {words}" if words else ""
+
+
+def _words(event: Event) -> str:
+    match event:
+        case DispatchPlanned() | DispatchProgress() | RequestAccepted() | RequestRefused() | RunSummary() | HoldsStanding() | Strategy():
+            return ""
+        case DispatchSending() | DispatchActive() | DispatchReleasing():
+            return _dispatch(event)
+        case DispatchCompleted() | DispatchFailed() | DispatchCancelled() | DispatchStopped():
+            return _dispatch(event)
+        case AlarmRaised() | AlarmCleared() | AlarmAcknowledged() | AlarmShelved() | AlarmUnshelved():
+            return _alarm(event)
+        case LinkChanged():
+            why = "" if event.state == "up" else f": {event.text or event.cause}"
+            return f"{'Link' if event.state == 'up' else 'LINK'} {event.state}{why}"
+        case _:
+            return _person(event)
+
+
+def _person(event: Event) -> str:
+    """What people do, and the engine's own start."""
+    match event:
+        case EngineReady():
+            return f"Engine ready, {counted(event.vehicles, 'vehicle', 'vehicles')} known, broker {event.broker}"
+        case EngineRecovered():
+            return f"Engine: {event.text}"
+        case StopLatched():
+            ended = counted(event.dispatches, "dispatch", "dispatches")
+            return f"STOP by {event.by}: {ended} ended, {counted(event.vehicles, 'vehicle', 'vehicles')} back to their baseline"
+        case StopLifted():
+            return f"STOP lifted by {event.by}"
+        case TagAdded():
+            lost = f", {counted(event.released, 'vehicle', 'vehicles')} released at once" if event.released else ""
+            return f"Tag hung up: {event.placed.words}{lost}"
+        case TagRemoved():
+            return f"Tag taken down by {event.by} ({event.note}): {event.placed.words}"
+        case OperatorNote():
+            return f"Note by {event.by}: {event.text}"
+        case ApprovalAsked():
+            return f"Approval {event.approval_id} wanted: {event.by} asks for {event.signal} {power(event.power_kw)}"
+        case ApprovalEnded():
+            by = f" by {event.decided_by}" if event.decided_by else ""
+            return f"Approval {event.approval_id} of {event.by} {event.outcome}{by}{f': {event.reason}' if event.reason else ''}"
+        case _:
+            return ""
+
+
+def _dispatch(event: DispatchEvent) -> str:
+    short = event.shortfall_kw * event.requested_kw > 0 and abs(event.shortfall_kw) >= 0.5
+    sending = isinstance(event, DispatchSending)
+    parts = [
+        f"Dispatch #{event.dispatch_id[:4]} {event.signal} {power(event.requested_kw)}: {event.state.replace('_', ' ')}",
+        event.reason,
+        f"{counted(event.vehicles, 'vehicle', 'vehicles')}"
+        if sending
+        else f"{event.acked + event.limited} of {event.vehicles} acknowledged",
+        f"{event.rejected} refused" if event.rejected else "",
+        f"{event.silent} silent" if event.silent else "",
+        "" if event.delivered_kw is None or sending else f"delivered {power(event.delivered_kw)}",
+        f"SHORT {grouped(abs(event.shortfall_kw))} kW" if short and not sending else "",
+        f"{event.owed} releases owed" if event.owed else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _alarm(event: AlarmRaised | AlarmCleared | AlarmAcknowledged | AlarmShelved | AlarmUnshelved) -> str:
+    match event:
+        case AlarmRaised():
+            word = _PRIORITY.get(event.priority, "low")
+            return f"ALARM {event.alarm_id}, {word}: {event.text}. To do: {event.response}"
+        case AlarmCleared():
+            return f"Alarm {event.alarm_id} gone: {event.text}"
+        case AlarmAcknowledged():
+            return f"Alarm {event.alarm_id} acknowledged by {event.by}"
+        case AlarmShelved():
+            return f"Alarm {event.shelved.alarm_id} shelved by {event.shelved.by}: {event.shelved.reason}"
+        case AlarmUnshelved():
+            return f"Alarm {event.alarm_id} back from the shelf"

@@ -1,0 +1,100 @@
+"""STOP and its silent list: who has not confirmed the release, and what to do by hand, asked for at each refresh."""
+
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+from textual.content import Content
+from textual.widget import Widget
+
+from v2g_console.console.actions import Scope
+from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.model import ConsoleModel
+from v2g_console.console.safe_text import line, pad_text, safe_text
+from v2g_console.console.screens.base import ConsoleScreen
+from v2g_console.console.steady_ask import SteadyAsk, trouble_text
+from v2g_console.console.times import clock_of, span_text
+from v2g_console.console.widgets.lines import Lines
+from v2g_console.console.widgets.text_pane import TextPane
+from v2g_console.contract.replies import Accepted, Reply
+from v2g_console.contract.requests import StopList
+from v2g_console.contract.snapshot import Snapshot
+from v2g_console.contract.stop import SilentVehicle, StopView
+from v2g_console.domain.units import grouped, power_text
+
+_NAME_CELLS: Final = 24
+
+
+class StopListScreen(ConsoleScreen):
+    """How far STOP has come, then the silent vehicles: those that hold their setpoint until told come first."""
+
+    scope: ClassVar[Scope] = Scope.STOP_LIST
+    AUTO_FOCUS = "TextPane"
+    DEFAULT_CSS = """
+    StopListScreen #stop-head { height: 3; padding: 0 1; }
+    StopListScreen TextPane { padding: 0 1; }
+    """
+
+    def __init__(self, model: ConsoleModel, glyphs: Glyphs) -> None:
+        super().__init__(model, glyphs)
+        self._ask = SteadyAsk(self, model, self._heard)
+        self._trouble = ""
+        self._view: StopView | None = None
+
+    def compose_body(self) -> Iterable[Widget]:
+        """Counts, then the list."""
+        yield Lines(id="stop-head")
+        yield TextPane(id="stop-silent")
+
+    def apply_snapshot(self, snapshot: Snapshot) -> None:
+        """Ask again; show the newest that is known."""
+        self._ask.ask(StopList())
+        self._view = self._view or snapshot.stop
+        self._draw()
+
+    def _heard(self, reply: Reply | OSError) -> None:
+        if isinstance(reply, Accepted) and isinstance(reply.result, StopView):
+            self._view, self._trouble = reply.result, ""
+        else:
+            self._trouble = trouble_text(reply)
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._view is None:
+            self.query_one("#stop-head", Lines).show([line((self._trouble or "asking the engine", "$muted"))])
+            return
+        head = head_lines(self._view)
+        head[-1] = line((self._trouble, "$warning")) if self._trouble else head[-1]
+        self.query_one("#stop-head", Lines).show(head)
+        self.query_one(TextPane).show(silent_rows(self._view, self.glyphs))
+
+
+def head_lines(view: StopView) -> list[Content]:
+    """Who pressed it and how far it has come: three lines."""
+    at = "" if view.at_ms is None else f" at {clock_of(view.at_ms)}"
+    reason = f": {safe_text(view.reason, 80)}" if view.reason else ""
+    latched = f"STOP is latched by {safe_text(view.by, 20)}{at}{reason}" if view.stopped else "STOP is not latched"
+    counts = f"{grouped(view.confirmed)} of {grouped(view.vehicles)} vehicles confirmed, {grouped(view.waiting)} waited for"
+    silent = (f", {grouped(view.silent)} silent", "bold $warning" if view.silent else "")
+    down = "the link is down: releases go out when it is back" if view.link_down else ""
+    return [line((latched, "bold")), line(counts, silent), line((down, "bold $warning"))]
+
+
+def silent_rows(view: StopView, glyphs: Glyphs) -> list[Content]:
+    """Two lines a vehicle: what is known of it, and the next step by hand."""
+    if not view.who:
+        return [line(("no vehicle is silent" if not view.waiting else "no vehicle is silent so far", "$muted"))]
+    rows: list[Content] = []
+    for silent in view.who:
+        rows += [_known(silent, glyphs), line("    ", (safe_text(silent.next_step, 240), ""))]
+    more = view.silent - len(view.who)
+    return [*rows, line((f"and {grouped(more)} more", "$muted"))] if more > 0 else rows
+
+
+def _known(silent: SilentVehicle, glyphs: Glyphs) -> Content:
+    heard = "never heard" if silent.silent_s is None else f"heard {span_text(silent.silent_s)} ago"
+    told = "" if silent.setpoint_kw is None else f"told {glyphs.draw(power_text(silent.setpoint_kw))}, "
+    measured = "not measured" if silent.measured_kw is None else f"measured {glyphs.draw(power_text(silent.measured_kw))}"
+    return line(
+        (pad_text(safe_text(silent.vehicle_id, 64), _NAME_CELLS), "bold"),
+        f" {safe_text(silent.site, 24) or '-'}  {safe_text(silent.dispatch, 8)}  v{silent.protocol}  {told}{measured}, {heard}",
+    )
