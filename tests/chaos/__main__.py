@@ -11,10 +11,10 @@ from pathlib import Path
 
 from tests.chaos.laws import LAWS, Verdict, judge
 from tests.chaos.mutants import MUTANTS
-from tests.chaos.plan import demanding, late, scenario
+from tests.chaos.plan import demanding, late, misdated, overtaken, scenario
 from tests.chaos.play import ChaosError, Played, play
 
-_LATE = "healthy, commands late"
+_TRIALS = {"demanding": demanding, "late": late, "overtaken": overtaken, "misdated": misdated}
 
 
 class Sums:
@@ -80,23 +80,22 @@ async def run(first: int, count: int, minutes: float, at_once: int, folder: Path
 
 async def mutants(seed: int, at_once: int, folder: Path) -> int:
     """Play one demanding scenario with each mutant, and with none; the exit code is 1 if one escapes, or the healthy engine is accused."""
-    names, rows = iter(["", _LATE, *MUTANTS]), []
+    names, rows = iter([*_TRIALS, *MUTANTS]), []
 
     async def worker() -> None:
         for name in names:
             try:
-                trial = late if name == _LATE or (name and MUTANTS[name].late) else demanding
-                played = await play(
-                    trial(seed), folder / (name or "healthy").replace(" ", "-").replace("'", ""), name if name in MUTANTS else ""
-                )
+                trial = _TRIALS[MUTANTS[name].trial if name in MUTANTS else name]  # by its own name: with a healthy engine
+                played = await play(trial(seed), folder / name.replace(" ", "-").replace("'", ""), name if name in MUTANTS else "")
             except ChaosError as error:
                 rows.append((False, name, str(error)))
                 say(f"BROKEN  {name}: {error}")
                 continue
             laws = Counter(violation.law for violation in judge(played.evidence).violations)
             fine = bool(MUTANTS[name].caught_by & set(laws)) if name in MUTANTS else not laws
-            rows.append((fine, name or "healthy", ", ".join(f"{law} {count}" for law, count in laws.items())))
-            say(f"{'ok     ' if fine else 'ESCAPED'} {rows[-1][1]:<42} {rows[-1][2]}")
+            label = name if name in MUTANTS else f"healthy ({name})"
+            rows.append((fine, label, ", ".join(f"{law} {count}" for law, count in laws.items())))
+            say(f"{'ok     ' if fine else 'ESCAPED'} {label:<42} {rows[-1][2]}")
 
     await asyncio.gather(*(worker() for _ in range(at_once)))
     say(f"files in {folder}")

@@ -173,9 +173,13 @@ def _lease(evidence: Evidence, line: CommandLine, name: str) -> str | None:
         return f"{name} has a lease of {(line.valid_until_ms - line.timestamp_ms) / 1000:.1f} s"
     if line.hold_s * 1000 > line.valid_until_ms - line.timestamp_ms + 1000:
         return f"{name} may hold for {line.hold_s} s, its lease lasts {(line.valid_until_ms - line.timestamp_ms) / 1000:.1f} s"
-    if record is not None and line.valid_until_ms > record.ends_ms + _GRACE_MS + 1:
-        return f"{name} is valid {(line.valid_until_ms - record.ends_ms) / 1000:.1f} s beyond the end of its dispatch"
-    return None
+    if record is None:
+        return None
+    if evidence.about.engine_clock_steps:  # the end has another date after a step: what is left at most is its duration
+        too_long_ms = line.hold_s * 1000 - (record.ends_ms - record.started_ms) - _GRACE_MS - 1000
+    else:
+        too_long_ms = line.valid_until_ms - record.ends_ms - _GRACE_MS - 1
+    return f"{name} may be held {too_long_ms / 1000:.1f} s too long for its dispatch" if too_long_ms > 0 else None
 
 
 def _after_its_dispatch(evidence: Evidence, line: CommandLine, name: str) -> str | None:
@@ -265,8 +269,10 @@ def released(evidence: Evidence) -> Found:
         yield (
             None if at_rest else f"{vehicle_id} still follows {holding.power_kw:.2f} kW of seq {seq} of {dispatch_id[:4]}, and nobody knows"
         )
-    if not about.engine_clock_steps and not about.vehicle_clock_offset:
-        yield f"{about.owed_at_end} releases are owed although every vehicle can be reached again" if about.owed_at_end else None
+    owed = about.owed_at_end
+    if about.engine_clock_steps or about.vehicle_clock_offset:  # measured power may be undated, but a lease ends by steady clocks
+        owed = sum(evidence.vehicles[vehicle_id].protocol >= 2 for vehicle_id in evidence.owed)
+    yield f"{owed} releases are owed although every vehicle can be reached again" if owed else None
     yield None if about.quiet_at_end else "it never came to rest"
 
 

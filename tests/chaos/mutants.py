@@ -9,11 +9,11 @@ from tests.chaos.points import replace
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`apply` breaks the engine of this process; one of `caught_by` must then be violated. `late`: tried where commands come late."""
+    """`apply` breaks the engine of this process; one of `caught_by` must then be violated in the scenario named `trial`."""
 
     apply: Callable[[], None]
     caught_by: frozenset[str]
-    late: bool = False
+    trial: str = "demanding"
 
 
 def _never_journals_updates() -> None:
@@ -151,6 +151,17 @@ def _ignores_who_comes_back() -> None:
     replace("engine.acks:Acks._came_back", lambda _: lambda *_: False)
 
 
+def _believes_its_date_after_a_crash() -> None:
+    def make(original: Any) -> Any:
+        def owe(core: Any, owed: Any, running: Any, standing: Any, chosen: Any) -> Any:
+            over = (standing.protocol >= 2) & (standing.valid_until_ms < core.utc_ms())
+            return original(core, owed, running, standing, chosen[~over[chosen]])
+
+        return owe
+
+    replace("engine.recover:_owe", make)
+
+
 MUTANTS: dict[str, Mutant] = {
     "never journals updates": Mutant(_never_journals_updates, frozenset({"journal"})),
     "journals other setpoints than it sends": Mutant(_journals_other_setpoints, frozenset({"journal"})),
@@ -163,6 +174,7 @@ MUTANTS: dict[str, Mutant] = {
     "knows no limits": Mutant(_knows_no_limits, frozenset({"limits"})),
     "stops in words only": Mutant(_stops_in_words_only, frozenset({"stop"})),
     "plays commands back after a crash": Mutant(_plays_back_after_a_crash, frozenset({"journal", "released"})),
-    "takes a refusal for a release": Mutant(_takes_any_answer_for_a_release, frozenset({"lost", "released"}), late=True),
-    "ignores who goes back to an old setpoint": Mutant(_ignores_who_comes_back, frozenset({"order", "released"}), late=True),
+    "takes a refusal for a release": Mutant(_takes_any_answer_for_a_release, frozenset({"lost", "released"}), trial="late"),
+    "believes its date after a crash": Mutant(_believes_its_date_after_a_crash, frozenset({"late", "released"}), trial="misdated"),
+    "ignores who goes back to an old setpoint": Mutant(_ignores_who_comes_back, frozenset({"order", "released"}), trial="overtaken"),
 }

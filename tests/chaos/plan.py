@@ -1,6 +1,6 @@
 """A scenario is a seed: from it come the fleet, the broker, what the operator asks for and when, and what goes wrong when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 
@@ -161,6 +161,21 @@ def late(seed: int) -> Scenario:
     return Scenario(
         seed=seed, broker="mosquitto", protocol="mixed", silent_rate=0.0, reject_rate=0.0, limit_rate=0.0, drop_rate=0.0, export_kw=0.0,
         offset_s=0.0, reallocation="none", steps=steps, lease_s=60.0, patient=True,
+    )  # fmt: skip
+
+
+def overtaken(seed: int) -> Scenario:
+    """The same with many vehicles that can't tell which command is newer: some are sure to get a setpoint after all their releases."""
+    steps = tuple(replace(step, kw=160.0) if step.act is Act.DISPATCH else step for step in late(seed).steps)
+    return replace(late(seed), protocol="1", steps=steps)
+
+
+def misdated(seed: int) -> Scenario:
+    """One in which the engine is started again with a date at which all leases would be over."""
+    steps = (Step(0.0, Act.DISPATCH, 60.0, 45.0, "MA"), Step(4.0, Act.ENGINE_KILL))
+    return Scenario(
+        seed=seed, broker="mosquitto", protocol="2", silent_rate=0.0, reject_rate=0.0, limit_rate=0.0, drop_rate=0.0, export_kw=0.0,
+        offset_s=0.0, reallocation="none", steps=steps, orders=(Orders(), Orders(clock=((0.0, 120.0),))), lease_s=30.0, patient=True,
     )  # fmt: skip
 
 

@@ -116,7 +116,7 @@ def _tracebacks(folder: Path) -> list[str]:
 
 
 def _owes_by_the_clock(scenario: Scenario, status: StatusView | None) -> bool:
-    """With a date that jumped, what is owed may stay owed until the engine's clock has passed the lease: that is at rest too."""
+    """With a date that jumped, power measured now seems to be of before the release and proves nothing: v1 ones may stay owed."""
     odd = scenario.clock_steps or abs(scenario.offset_s) > 1.0
     return odd and status is not None and not active_dispatches(status)
 

@@ -182,6 +182,26 @@ def test_a_v1_vehicle_may_be_overtaken_by_an_old_command_if_the_newest_comes_aga
     assert judge(evidence).violations == ()
 
 
+def test_after_a_step_of_the_date_a_lease_is_judged_by_its_length() -> None:
+    evidence = orderly()
+    evidence.about.engine_clock_steps = True
+    for place in (0, 1):
+        old = evidence.commands[V2][place]
+        moved = {"timestamp_ms": ms(3600), "accept_until_ms": ms(3605), "valid_until_ms": ms(3640)}
+        change(evidence, V2, place, **moved, hold_s=40, ends_at_s=old.at_s + 40.0)
+    assert judge(evidence).violations == ()
+    change(evidence, V2, 0, hold_s=42, valid_until_ms=ms(3642))
+    assert {violation.law for violation in judge(evidence).violations} == {"late"}
+
+
+def test_with_an_odd_date_only_vehicles_without_a_lease_may_stay_owed() -> None:
+    evidence = orderly()
+    evidence.about.engine_clock_steps, evidence.about.owed_at_end, evidence.owed = True, 1, {V1}
+    assert judge(evidence).violations == ()
+    evidence.owed = {V2}
+    assert {violation.law for violation in judge(evidence).violations} == {"released"}
+
+
 def test_a_release_that_is_repeated_without_a_record_of_its_own_is_known_by_its_number() -> None:
     evidence = orderly()
     for vehicle_id, position in ((V1, 0), (V2, 1)):

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from v2g_console.config.access_checks import access_contradictions, access_doubts
 from v2g_console.config.broker_url import BrokerUrl, is_loopback, parse_broker_url
+from v2g_console.config.console_site_checks import console_site_contradictions
 from v2g_console.config.finding import Finding
 from v2g_console.config.grid_checks import node_contradictions, node_doubts, segment_contradictions, segment_doubts
 from v2g_console.config.interlock_checks import interlock_doubts
@@ -18,6 +19,7 @@ from v2g_console.domain.signal import Signal
 
 _SLOWEST_PRODUCT_S: Final = 1800.0  # full activation time of replacement reserve, the slowest (aFRR 300 s, mFRR 750 s)
 _LEASE_AFTER_END_S: Final = 30.0  # see `valid_until` in the wire protocol
+_LEAST_TO_SEND_S: Final = 3.0  # for a person, between arming and sending
 _CHARGER_KW: Final = 11.0  # an ordinary one
 _MAX_TOPIC_BYTES: Final = 1024
 _MAX_SOCKET_PATH_BYTES: Final = 107  # sun_path of Linux less its final zero
@@ -37,11 +39,17 @@ def contradictions(settings: Settings, given: AbstractSet[str]) -> Iterator[Find
     yield from fleet_site_contradictions(settings.fleet, settings.grid)
     yield from segment_contradictions(settings.segments)
     yield from access_contradictions(settings.access)
+    yield from console_site_contradictions(settings.console.sites)
     yield from _alarms(settings.alarms)
     try:
         ZoneInfo(settings.console.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield Finding("console.timezone", f"expected a time zone such as Europe/Paris, got {shown(settings.console.timezone)}")
+    arm_s, delay_s = settings.dispatch.arm_timeout_s, settings.console.send_delay_s
+    if delay_s and delay_s + _LEAST_TO_SEND_S > arm_s:
+        least = arm_s - _LEAST_TO_SEND_S
+        message = f"expected at most {max(0.0, least):g}, since an armed plan lapses after dispatch.arm_timeout_s, {arm_s:g} s"
+        yield Finding("console.send_delay_s", message, ("dispatch.arm_timeout_s",))
     path = settings.socket.path
     if path is not None and len(bytes(path)) > _MAX_SOCKET_PATH_BYTES:
         yield Finding("socket.path", f"expected a path of at most {_MAX_SOCKET_PATH_BYTES} bytes, got {len(bytes(path))}")

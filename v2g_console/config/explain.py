@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-from v2g_console.config.keys import KEYS, Key, Kind, keys_below
+from v2g_console.config.described import with_descriptions
+from v2g_console.config.keys import KEYS, MODELS, Key, Kind, keys_below
 from v2g_console.config.load import LoadedSettings
 from v2g_console.config.settings import Settings
 
@@ -77,7 +78,7 @@ def value_text(value: object) -> str:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the configuration file, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Settings.model_json_schema()}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **with_descriptions(Settings.model_json_schema(), MODELS)}
 
 
 def example_text() -> str:

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from v2g_console.config.described import descriptions
 from v2g_console.config.settings import Settings
 
 
@@ -42,7 +43,7 @@ class Key:
     kind: Kind
     expected: str
     default: object
-    description: str
+    model: type[BaseModel]  # the section it is in
     choices: tuple[str | int, ...] = ()
     optional: bool = False
     required: bool = False
@@ -51,6 +52,11 @@ class Key:
     def name(self) -> str:
         """The last part of the path."""
         return self.path.rpartition(".")[2]
+
+    @property
+    def description(self) -> str:
+        """What it is for, in a sentence."""
+        return descriptions(self.model).get(self.name, "")
 
 
 def _walk(model: type[BaseModel], prefix: str) -> Iterator[Key | str]:
@@ -62,19 +68,19 @@ def _walk(model: type[BaseModel], prefix: str) -> Iterator[Key | str]:
             yield path
             yield from _walk(annotation, f"{path}.")
             continue
-        yield _key(path, field)
+        yield _key(path, field, model)
         entry = _entry_model(annotation)
         if entry is not None:
             yield f"{path}[]"
             yield from _walk(entry, f"{path}[].")
 
 
-def _key(path: str, field: FieldInfo) -> Key:
+def _key(path: str, field: FieldInfo, model: type[BaseModel]) -> Key:
     annotation, optional = _without_none(field.annotation)
     kind, choices = _kind(annotation)
     required = field.is_required()
     default = None if required else field.default
-    return Key(path, kind, _expected(kind, choices, field), default, field.description or "", choices, optional, required)
+    return Key(path, kind, _expected(kind, choices, field), default, model, choices, optional, required)
 
 
 def _entry_model(annotation: Any) -> type[BaseModel] | None:
@@ -138,6 +144,10 @@ _ALL: Final = tuple(_walk(Settings, ""))
 KEYS: Final[dict[str, Key]] = {item.path: item for item in _ALL if isinstance(item, Key) and "[]" not in item.path}
 ENTRY_KEYS: Final[dict[str, Key]] = {item.path: item for item in _ALL if isinstance(item, Key) and "[]" in item.path}
 SECTIONS: Final[tuple[str, ...]] = tuple(item for item in _ALL if isinstance(item, str))
+MODELS: Final[dict[str, type[BaseModel]]] = {"Settings": Settings} | {
+    item.model.__name__: item.model for item in _ALL if isinstance(item, Key)
+}
+"""Every section's type, by its name."""
 LISTS: Final[tuple[str, ...]] = tuple(key.path for key in KEYS.values() if key.kind is Kind.ENTRIES)
 _PATHS: Final = tuple(item if isinstance(item, str) else item.path for item in _ALL)
 _BY_NAME: Final = {path.rpartition(".")[2]: path for path in reversed((*KEYS, *SECTIONS, *ENTRY_KEYS)) if not path.endswith("[]")}

@@ -26,7 +26,7 @@ class AuthMethod(StrEnum):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class QosSettings(_Section):
@@ -318,7 +318,7 @@ class InterlockSettings(_Section):
     most_dispatches: Annotated[int, Field(ge=0, le=10_000)] = 0
     """most dispatches under way at once, those that release included; 0: no limit"""
     requests_per_minute: Annotated[int, Field(ge=0, le=100_000)] = 0
-    """most requests of one person within a minute, apart from STOP, cancel and those that only look; 0: no limit"""
+    """most requests of one person within a minute, apart from STOP, cancel, INHIBIT tags and those that only look; 0: no limit"""
     reversal_pause_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
     """pause between dispatches in opposite directions; 0: none, and both at once are allowed"""
     link_suspect: Literal["allow", "refuse"] = "allow"
@@ -420,6 +420,15 @@ class KeySettings(_Section):
     """such as D, f6, ctrl+n or alt+d; none: the action keeps its place in the palette only"""
 
 
+class ConsoleSiteSettings(_Section):
+    """One engine of several that `attach` shows in one console."""
+
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    """what the console calls it, such as paris"""
+    socket: Path
+    """where that engine listens: its socket.path"""
+
+
 class ConsoleSettings(_Section):
     """The screen."""
 
@@ -441,6 +450,8 @@ class ConsoleSettings(_Section):
     """a dispatch that was sent waits this long, counted down, and Esc calls it back; 0: it goes out at once"""
     keys: Annotated[tuple[KeySettings, ...], _OR_EMPTY] = ()
     """keys that are not the built-in ones; `v2g-console keys check` finds clashes"""
+    sites: Annotated[tuple[ConsoleSiteSettings, ...], _OR_EMPTY] = ()
+    """engines that `attach` shows together in one console; none: the engine of `socket` alone"""
 
 
 class SocketSettings(_Section):

@@ -1,5 +1,7 @@
 """How quantities are written for people: one place for signs, arrows and rounding."""
 
+from collections.abc import Iterable
+
 
 def power_text(power_kw: float) -> str:
     """`▲ 5.0 kW to grid`, `▼ 7.4 kW charging`, `0.0 kW`."""
@@ -14,6 +16,13 @@ def regulation_text(power_kw: float) -> str:
     """`▲ 1 500 kW` for up-regulation, `▼ 300 kW` for down-regulation; thousands are set apart by a space."""
     arrow = "▲" if power_kw >= 0 else "▼"
     return f"{arrow} {grouped(abs(power_kw))} kW"
+
+
+def both_ways_text(powers_kw: Iterable[float]) -> str:
+    """`▲ 400 kW, ▼ 250 kW`: what is asked for in each direction, never set off against each other."""
+    powers_kw = list(powers_kw)
+    up_kw, down_kw = sum(kw for kw in powers_kw if kw > 0), sum(kw for kw in powers_kw if kw < 0)
+    return ", ".join(regulation_text(kw) for kw in (up_kw, down_kw) if kw) or "0 kW"
 
 
 def grouped(number: float, digits: int = 0) -> str:

@@ -11,6 +11,7 @@ from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Running
 from v2g_console.engine.mirror import note_releases
 from v2g_console.engine.owed import Owed, lets_go
+from v2g_console.engine.renewals import take_renewal
 from v2g_console.transport.refused import Cause, RefusedMessageError
 from v2g_console.transport.wire import Ack
 
@@ -117,7 +118,7 @@ class Acks:
         else:  # v1: received, so applied as sent
             wanted, applied_kw, reason = _ACKED, cells.setpoint_kw[position], _NO_REASON
         if cells.renewal_until_ms[position] and wanted != _REJECTED:
-            cells.valid_until_ms[position], cells.renewal_until_ms[position] = cells.renewal_until_ms[position], 0
+            take_renewal(running, position)
         elif before == wanted:
             core.duplicate_acks += 1
         if before == wanted:

@@ -182,6 +182,7 @@ class Acting:
         """Latch STOP and end every dispatch."""
         view = self._stopping.press(request, origin)
         self._approvals.stop(origin.user)
+        self._plans.disarm()
         return view
 
     def resume(self, origin: ask.Origin) -> tuple[Result, str]:

@@ -10,6 +10,7 @@ from v2g_console.transport.port import Outgoing
 from v2g_console.transport.wire import CommandV1, CommandV2
 
 GRACE_AFTER_END_MS = 30_000
+_JUMP_MS = 1_000
 
 
 class CommandWriter:
@@ -17,7 +18,7 @@ class CommandWriter:
 
     def __init__(self, core: Core, running: Running) -> None:
         dispatch = core.settings.dispatch
-        self._running = running
+        self._running, self._clock = running, core.clock
         self._ids, self._protocol = core.fleet.ids, core.fleet.protocol
         self._topic = core.topics.command
         self._qos = core.settings.mqtt.qos.command
@@ -27,9 +28,14 @@ class CommandWriter:
 
     def lease_end_ms(self, sent_ms: int) -> int:
         """`valid_until` of a setpoint sent at `sent_ms`: at most one lease, and 30 s beyond the end of the dispatch."""
-        ends_ms = self._running.ends_ms
+        ends_ms, ends_at = self._running.ends_ms, self._running.ends_at
         lease_end_ms = sent_ms + self._lease_ms
-        return lease_end_ms if ends_ms is None else min(lease_end_ms, ends_ms + GRACE_AFTER_END_MS)
+        if ends_ms is None or ends_at is None:
+            return lease_end_ms
+        ends_by_now_ms = sent_ms + round((ends_at - self._clock.monotonic()) * 1000)
+        if abs(ends_by_now_ms - ends_ms) > _JUMP_MS:
+            ends_ms = ends_by_now_ms  # the date has jumped since the dispatch began: its end is at another date now
+        return min(lease_end_ms, max(sent_ms, ends_ms + GRACE_AFTER_END_MS))
 
     def setpoint(self, position: int) -> Outgoing:
         """The present setpoint of one vehicle, as first published at `sent_ms` of its row; a renewal asks for a later end."""

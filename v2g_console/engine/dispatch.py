@@ -67,6 +67,8 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "applied_kw": (np.float64, np.nan),  # absolute, as acknowledged
     "renewal_until_ms": (np.int64, 0),  # end of a lease that is asked for, but not acknowledged
     "valid_until_ms": (np.int64, 0),  # end of the lease; 0: none (v1)
+    "renewed_at": (np.float64, np.nan),  # monotonic, publish of the renewal that is asked for
+    "lease_ends_at": (np.float64, np.inf),  # monotonic: `valid_until_ms`, but no step of the date moves it
     "least_kw": (np.float64, -np.inf),  # setpoints that a broken bound leaves it, while `bounded_until`
     "most_kw": (np.float64, np.inf),
     "bounded_until": (np.float64, -np.inf),  # monotonic
@@ -99,6 +101,8 @@ _CELLS = (
     "applied_kw",
     "valid_until_ms",
     "renewal_until_ms",
+    "renewed_at",
+    "lease_ends_at",
     "out",
     "release_state",
     "release_kw",
@@ -124,6 +128,8 @@ class Cells:
     applied_kw: "memoryview[float]"
     valid_until_ms: "memoryview[int]"
     renewal_until_ms: "memoryview[int]"
+    renewed_at: "memoryview[float]"
+    lease_ends_at: "memoryview[float]"
     out: "memoryview[bool]"
     release_state: "memoryview[int]"
     release_kw: "memoryview[float]"
@@ -173,6 +179,8 @@ class Running:
     applied_kw: F8
     valid_until_ms: NDArray[np.int64]
     renewal_until_ms: NDArray[np.int64]
+    renewed_at: F8
+    lease_ends_at: F8
     left: NDArray[np.bool_]
     judged: NDArray[np.bool_]
     out: NDArray[np.bool_]
@@ -225,12 +233,11 @@ class Running:
         self.delivered_coverage = 0.0
         self.acknowledged_at_end_kw: float | None = None
         self.uncertain_at_end_kw = 0.0
-        self.late_acks = 0
+        self.late_acks = self.moving = 0  # moving: moves of the target being decided or sent; a newer one may overtake an older one
         self.recorded_kw = math.nan  # the target that a restart would find
         self.commanded_kw = target_kw  # where the course is: what the vehicles were last asked for together
         self.course: Course | None = None  # None: the target has never changed
         self.reallocating = self.renewing = False  # a look for a gap, a renewal is under way
-        self.moving = 0  # moves of the target that are being decided or sent; a newer one may overtake an older one
         self.ramping = False  # the course waits for vehicles that may not go faster
         self.follow_at = self.reallocate_at = self.outlook_at = 0.0  # monotonic: next step of the course, look for a gap, outlook
         self.moved: list[tuple[str, float]] = []  # (short id of the other dispatch, kW taken from it; negative: lost to it)
@@ -343,13 +350,16 @@ class Running:
             self.counts[state] += int(count)
         self.setpoint_kw[rows] = self.sent_kw[rows]
 
-    def follow_earlier(self, positions: Rows, seq: NDArray[np.int64], valid_until_ms: NDArray[np.int64]) -> None:
-        """Rows whose vehicles may follow a setpoint that an earlier run of the engine sent, and whose answer nobody heard."""
+    def follow_earlier(self, positions: Rows, seq: NDArray[np.int64], valid_until_ms: NDArray[np.int64], lease_ends_at: float) -> None:
+        """Rows whose vehicles may follow a setpoint that an earlier run of the engine sent, and whose answer nobody heard.
+
+        `lease_ends_at` (monotonic): no lease of that run can last for longer.
+        """
         self.counts[CommandState.PLANNED] -= len(positions)
         self.counts[CommandState.TIMED_OUT] += len(positions)
         self.command_state[positions] = CommandState.TIMED_OUT
         self.sent_kw[positions] = self.setpoint_kw[positions]
-        self.seq[positions], self.valid_until_ms[positions] = seq, valid_until_ms
+        self.seq[positions], self.valid_until_ms[positions], self.lease_ends_at[positions] = seq, valid_until_ms, lease_ends_at
         self.out[positions] = True
 
     def enter_again(self) -> None:

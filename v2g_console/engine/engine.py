@@ -149,9 +149,7 @@ class Engine:
             standing=Standing(dispatch.trust),
             grid=Grid.from_settings(settings.grid),
             weights=Weights(**dispatch.weights.model_dump()),
-            tuner=AckTuner(dispatch.weights.availability, most=max(0.5, dispatch.weights.availability))
-            if dispatch.tuner == "acks"
-            else NoTuner(),
+            tuner=_tuner(dispatch),
         )
         self._owed = Owed(core)
         self._acks = Acks(core, self._owed)
@@ -247,7 +245,7 @@ class Engine:
             if not core.fleet.described[row]:
                 self._discovery.undescribed()
         if core.fleet.owed[row]:
-            self._owed.sign_of_life(row)
+            self._owed.sign_of_life(row, told.ts_s)
 
     def _on_description(self, vehicle_id: str, told: Description) -> None:
         core = self._core

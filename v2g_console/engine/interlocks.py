@@ -1,8 +1,8 @@
 """Interlocks: limits over all dispatches together, in one table; each is a pure function of the moment.
 
-They are asked at plan (then they warn), arm, operate, dispatch, update, retry, and again when a scheduled dispatch begins. STOP, cancel
-and release pass them all. What is in force between requests (steps of a course, reallocation, repeated rounds) is kept within the same
-totals by `engine.guard`.
+They are asked at plan (then they warn), arm, operate, dispatch, update, retry, and again when a scheduled dispatch begins or one goes on
+after a restart. STOP, cancel and release pass them all. What is in force between requests (steps of a course, reallocation, repeated
+rounds) is kept within the same totals by `engine.guard`.
 """
 
 import math
@@ -28,6 +28,7 @@ class Step(Enum):
     UPDATE = auto()
     RETRY = auto()
     START = auto()  # of a scheduled dispatch
+    RESUME = auto()  # after a restart; its course brings it to its target no faster than it may
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def _reversal(moment: Moment) -> str:
 
 
 def _suspect(moment: Moment) -> str:
-    if moment.limits.link_suspect != "refuse" or not moment.link_suspect:
+    if moment.limits.link_suspect != "refuse" or not moment.link_suspect or moment.step is Step.RESUME:
         return ""
     return "the link is suspect: the broker does not confirm what is published"
 

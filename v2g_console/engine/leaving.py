@@ -23,6 +23,8 @@ class Leaving:
         """Take no more dispatches; release the running ones now, or let them run out first. Returns how many releases are still owed."""
         core = self._core
         core.closing = True
+        for running in [one for one in core.running.values() if one.started_at is None]:
+            running.end(DispatchState.CANCELLED, "the engine ends")  # scheduled: an engine that ends begins nothing
         if policy == "drain" and self._acting.lives:
             await self._drained()
         for running in list(core.running.values()):

@@ -1,6 +1,7 @@
 """The engine-wide list of releases that no vehicle confirmed: sent again at each sign of life, with an alarm, until they are."""
 
 import asyncio
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,11 +15,14 @@ from v2g_console.engine.dispatch import ReleaseState, Running
 from v2g_console.engine.fuses import released_within_phases
 from v2g_console.engine.mirror import note_releases
 from v2g_console.engine.release_record import journal_release
+from v2g_console.engine.renewals import renewal_ends_at
 from v2g_console.transport.port import Outgoing
 from v2g_console.transport.wire import Ack
 
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
+_ROUNDED_S = 1.0
+"""`hold_s` of a command is in whole seconds, rounded up."""
 _LOOK_S_A_VEHICLE = 1e-5
 """A look goes over all that is owed, so it is rarer where that is much: once a second for 100 000."""
 MATCH_KW = 0.3
@@ -28,7 +32,11 @@ REFUSALS = frozenset({"rejected", "expired", "superseded"})
 
 @dataclass(slots=True)
 class OwedRelease:
-    """One release that is still owed. `lease_ends_ms`: a v2 vehicle forgets the setpoint by itself then (0: never, v1)."""
+    """One release that is still owed.
+
+    `lease_ends_ms`: a v2 vehicle forgets the setpoint by itself when that is its date (0: never, v1), and at `lease_over_at` (monotonic)
+    whatever its date is: it counts its hold from the receipt, which may have been an ack timeout after the publish.
+    """
 
     running: Running
     position: int
@@ -36,6 +44,7 @@ class OwedRelease:
     next_at: float
     pause_s: float
     lease_ends_ms: int
+    lease_over_at: float
     first_seq: int
 
 
@@ -68,9 +77,11 @@ class Owed:
         v2 = self._core.fleet.protocol[row] >= 2
         # A renewal that was never answered may have arrived all the same.
         lease_ends_ms = int(max(running.valid_until_ms[position], running.renewal_until_ms[position])) if v2 else 0
-        self._by_row[row] = OwedRelease(
-            running, position, float(running.release_sent_at[position]), now + _FIRST_PAUSE_S, _FIRST_PAUSE_S, lease_ends_ms, first_seq
-        )
+        ends_at = float(max(running.lease_ends_at[position], renewal_ends_at(running, position)))
+        over_at = ends_at + self._core.settings.dispatch.ack_timeout_seconds + _ROUNDED_S if v2 else math.inf
+        sent_at = float(running.release_sent_at[position])
+        next_at = now + (_FIRST_PAUSE_S if sent_at <= now else 0.0)  # of an earlier run: it has yet to be sent for the first time
+        self._by_row[row] = OwedRelease(running, position, sent_at, next_at, _FIRST_PAUSE_S, lease_ends_ms, over_at, first_seq)
         self._core.fleet.owe(row)
         self._core.fleet.state[row] = FLEET_STATE["owed"]
 
@@ -96,10 +107,16 @@ class Owed:
         self._by_row.pop(row, None)
         self._alive.discard(row)
 
-    def sign_of_life(self, row: int) -> None:
-        """An owed vehicle was heard: measured power at the released setpoint settles it, else the release is sent again."""
+    def sign_of_life(self, row: int, said_s: float | None = None) -> None:
+        """An owed vehicle was heard, at `said_s` (UTC s) by its own clock if it told.
+
+        The end of its lease by that clock, or measured power at the released setpoint, settles it, else the release is sent again.
+        """
         owed = self._by_row.get(row)
         if owed is None:
+            return
+        if owed.lease_ends_ms and said_s is not None and said_s * 1000 > owed.lease_ends_ms:
+            self._settle(row, since_s=said_s - owed.lease_ends_ms / 1000)
             return
         if measured_as_released(self._core, owed.running, owed.position, owed.sent_at):
             self._settle(row)
@@ -111,8 +128,7 @@ class Owed:
         if now < self._look_at:
             return
         self._look_at = now + len(self._by_row) * _LOOK_S_A_VEHICLE
-        utc_ms = self._core.utc_ms()
-        for row in [row for row, owed in self._by_row.items() if owed.lease_ends_ms and utc_ms > owed.lease_ends_ms]:
+        for row in [row for row, owed in self._by_row.items() if owed.lease_over_at < now]:
             self._settle(row)
         due = [row for row in self._alive if self._by_row[row].next_at <= now]
         if not due or (self._sending is not None and not self._sending.done()) or not self._core.link_up():
@@ -167,12 +183,13 @@ class Owed:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
 
-    def _settle(self, row: int) -> None:
+    def _settle(self, row: int, *, since_s: float = 0.0) -> None:
+        """Nothing is owed any more; the vehicle has followed its own plan for `since_s`."""
         owed = self._by_row[row]
         owed.running.set_release(owed.position, ReleaseState.CONFIRMED)
         note_releases(self._core, owed.running)
         self.forget(row)
-        self._core.fleet.free(row, self._core.clock.monotonic())
+        self._core.fleet.free(row, self._core.clock.monotonic() - since_s)
 
 
 def lets_go(ack: Ack) -> bool:

@@ -101,6 +101,12 @@ class Plans:
         kw = f"{regulation_text(view.allocated_kw)} of {regulation_text(view.requested_kw)} by {view.allocator}"
         return f"plan {plan_id}.{stored.revision}: {view.signal} {kw}, {counted(view.vehicles, 'vehicle', 'vehicles')}"
 
+    def disarm(self) -> None:
+        """No plan is armed any more: what was armed before a STOP must be read and armed again."""
+        for plan_id, stored in self._plans.items():
+            if stored.armed_until is not None:
+                self._plans[plan_id] = replace(stored, armed_until=None, view=_with(stored.view, None))
+
     def drop(self, plan_id: str) -> bool:
         """Forget a plan; True if it was known."""
         return self._plans.pop(plan_id, None) is not None

@@ -17,8 +17,8 @@ from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Rows, Running
 from v2g_console.engine.holds import restore
 from v2g_console.engine.owed import Owed
-from v2g_console.engine.resume import request_of, restored, take_over
-from v2g_console.journal.port import DispatchRecord, ReleaseOutcome, ReleasesRecord
+from v2g_console.engine.resume import follow_earlier, request_of, restored, take_over
+from v2g_console.journal.port import DispatchRecord
 from v2g_console.journal.recovery import Recovered, Standing, UnfinishedDispatch
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _goes_on(core: Core, about: DispatchRecord) -> bool:
 
 
 def _resume(core: Core, owed: Owed, recovery: Recovery, running: Running, about: DispatchRecord, standing: Standing) -> None:
-    over, leaving = _lease_over(core, standing), standing.release_seq > 0
+    over, leaving = _perhaps_over(core, standing), standing.release_seq > 0
     take_over(core, running, about, standing, np.flatnonzero(~over & ~leaving))
     recovery.owed += _owe(core, owed, running, standing, np.flatnonzero(leaving | over))  # who was leaving it when the engine died
     recovery.resumed.append(running)
@@ -110,7 +110,8 @@ def _wait_again(core: Core, recovery: Recovery, record: DispatchRecord) -> None:
     """A dispatch that had sent nothing: one whose start is still to come is kept if dispatches are resumed, any other is over."""
     fields = request_of(record)
     start_s = parse_rfc3339(fields.start_at) if fields is not None and fields.start_at is not None else 0.0
-    if fields is not None and start_s > core.clock.utc() and _goes_on(core, record):
+    alone = _needs_another(core, record)
+    if fields is not None and start_s > core.clock.utc() and _goes_on(core, record) and not alone:
         recovery.scheduled.append(restored(core, record, fields))
         return
     recovery.dropped += 1
@@ -120,9 +121,19 @@ def _wait_again(core: Core, recovery: Recovery, record: DispatchRecord) -> None:
         reason = "cut off by a restart of the engine: nothing had been sent"
     elif start_s <= core.clock.utc():
         reason = "its start passed while the engine was down: nothing was sent"
+    elif core.stop.stopped:
+        reason = "cut off by a restart of the engine before its start, and STOP is latched: ask for it again"
+    elif alone:
+        reason = "cut off by a restart of the engine before its start: another supervisor must approve it by now, ask for it again"
     else:
         reason = "cut off by a restart of the engine before its start: ask for it again (dispatch.on_recovery: release)"
     _tell_failed(core, _ghost(record.dispatch_id, record.signal, record.target_kw), 0, reason)
+
+
+def _needs_another(core: Core, record: DispatchRecord) -> bool:
+    """True if one person asked for it alone, and may not by now."""
+    limit_kw = core.settings.access.four_eyes_above_kw
+    return bool(limit_kw) and abs(record.target_kw) > limit_kw and not record.approved_by
 
 
 def _ghost(dispatch_id: str, signal: str, target_kw: float) -> Running:
@@ -138,27 +149,15 @@ def _all(standing: Standing) -> Rows:
     return np.arange(len(standing.vehicle_ids))
 
 
-def _lease_over(core: Core, standing: Standing) -> NDArray[np.bool_]:
-    """Rows of `standing` whose v2 vehicle has gone back to its own plan by itself."""
+def _perhaps_over(core: Core, standing: Standing) -> NDArray[np.bool_]:
+    """Rows of `standing` whose v2 vehicle has gone back to its own plan by itself, if our date is right: nobody knows that at a start."""
     over: NDArray[np.bool_] = (standing.protocol >= 2) & (standing.valid_until_ms > 0) & (standing.valid_until_ms < core.utc_ms())
     return over
-
-
-def _note_over(core: Core, dispatch_id: str, standing: Standing, over: NDArray[np.bool_]) -> None:
-    """Leases that ended meanwhile need no release: the journal need not find them again."""
-    ids = tuple(standing.vehicle_ids[number] for number in np.flatnonzero(over).tolist())
-    if ids:
-        core.note(ReleasesRecord(core.utc_ms(), dispatch_id, ids, np.full(len(ids), ReleaseOutcome.CONFIRMED, np.uint8)))
 
 
 def _owe(core: Core, owed: Owed, running: Running, standing: Standing, chosen: Rows) -> int:
     """Owe the release of every vehicle at `chosen` whose setpoint may still be in force; returns how many."""
     fleet = core.fleet
-    over = _lease_over(core, standing)
-    ended = np.zeros(len(over), np.bool_)
-    ended[chosen] = over[chosen]
-    _note_over(core, running.dispatch_id, standing, ended)
-    chosen = chosen[~over[chosen]]
     rows = np.array([fleet.row(standing.vehicle_ids[number]) for number in chosen.tolist()], np.intp)
     chosen, rows = chosen[rows >= 0], rows[rows >= 0]
     setpoint_kw, baseline_kw = standing.setpoint_kw[chosen], standing.baseline_kw[chosen]
@@ -166,7 +165,7 @@ def _owe(core: Core, owed: Owed, running: Running, standing: Standing, chosen: R
     fleet.baseline_kw[rows], fleet.baseline_kind[rows] = baseline_kw, Baseline.FROZEN
     fleet.intend(rows, setpoint_kw, core.clock.monotonic())
     positions = running.add(rows, setpoint_kw, baseline_kw, np.zeros(len(rows)))
-    running.follow_earlier(positions, standing.seq[chosen], standing.valid_until_ms[chosen])
+    follow_earlier(core, running, positions, standing, chosen)
     running.left[positions] = True
     running.release_sent_at[positions] = np.inf  # a release of this run: only what is measured after it proves anything
     first_seq = core.next_seq()

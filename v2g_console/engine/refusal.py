@@ -16,6 +16,4 @@ class RefusalError(Exception):
 
     def reply(self, request: str) -> Refused:
         """The refusal as an answer."""
-        return Refused(
-            request=request, reason=self.reason, message=self.message, hint=self.hint, plan=self.plan, approval=self.approval
-        )
+        return Refused(request=request, reason=self.reason, message=self.message, hint=self.hint, plan=self.plan, approval=self.approval)

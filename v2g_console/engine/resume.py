@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 RESUMED = "resumed after a restart of the engine"
 LONGEST_HEARING_S = 30.0
 _MOVED_KW = 0.01
+_PUBLISHING_MS = 15_000
+"""A lease begins at the publish, which may be so much later than the record of its round."""
 
 
 def request_of(about: DispatchRecord) -> DispatchFields | None:
@@ -73,7 +75,7 @@ def take_over(core: Core, running: Running, about: DispatchRecord, standing: Sta
     fleet.take(rows, running.slot, baseline_kw, np.full(len(rows), Baseline.FROZEN, np.uint8))
     fleet.intend(rows, setpoint_kw, now)
     positions = running.add(rows, setpoint_kw, baseline_kw, np.zeros(len(rows)))
-    running.follow_earlier(positions, standing.seq[chosen], standing.valid_until_ms[chosen])
+    follow_earlier(core, running, positions, standing, chosen)
     running.commanded_kw = float(np.sum(setpoint_kw - baseline_kw))
     running.started_ms, running.ends_ms = about.started_ms, about.ends_ms
     running.ends_at = now + (about.ends_ms - core.utc_ms()) / 1000
@@ -81,6 +83,13 @@ def take_over(core: Core, running: Running, about: DispatchRecord, standing: Sta
     running.duration_s = (about.ends_ms - about.started_ms) / 1000
     running.recorded_kw, running.outcome_reason = about.target_kw, RESUMED
     running.enter_again()
+
+
+def follow_earlier(core: Core, running: Running, positions: Rows, standing: Standing, chosen: Rows) -> None:
+    """Note at `positions` what the vehicles at `chosen` of `standing` may follow, and for how long at most, whatever our date was or is."""
+    recorded_ms = standing.valid_until_ms[chosen]
+    valid_until_ms = np.where(recorded_ms > 0, recorded_ms + _PUBLISHING_MS, 0)
+    running.follow_earlier(positions, standing.seq[chosen], valid_until_ms, core.clock.monotonic() + core.settings.dispatch.lease_s)
 
 
 async def send_again(core: Core, running: Running, owed: Owed) -> bool:
@@ -134,7 +143,7 @@ async def _renew(core: Core, running: Running, owed: Owed) -> None:
 
     Raises RefusalError or JournalError.
     """
-    pass_interlocks(core, Step.UPDATE, running.target_kw, own=running)  # the limits may be narrower by now
+    pass_interlocks(core, Step.RESUME, running.target_kw, own=running)  # the limits may be narrower by now
     fields = rest_of(core, running, running.commanded_kw)
     seen = situation(core, check(fields, core.settings, core.clock.utc()), fields, own_slot=running.slot)
     held = np.flatnonzero(running.held(core.fleet.owner))

@@ -269,6 +269,10 @@ async def retry_silent(core: Core, running: Running) -> None:
     """A new command, with the same setpoint, to every vehicle that did not answer."""
     positions = np.flatnonzero(np.isin(running.command_state, _REPEATABLE) & running.held(core.fleet.owner))
     if not len(positions):
+        given_up = int(np.count_nonzero(np.isin(running.command_state, _REPEATABLE)))
+        if given_up:
+            detail = "update the target to ask again: who is free and trusted may then be taken"
+            raise RefusalError(Refusal.WRONG_STATE, f"{running.short_id}: the silent vehicles were already given up and released", detail)
         raise RefusalError(Refusal.WRONG_STATE, f"{running.short_id}: nobody is silent", "retry is for vehicles that did not answer")
     pass_interlocks(core, Step.RETRY, running.target_kw, own=running)
     admit_again(core, running, positions)

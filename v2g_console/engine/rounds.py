@@ -105,7 +105,8 @@ async def _publish_first(core: Core, running: Running, positions: Rows, seq: int
             cells.sent_ms[position] = sent_ms
             cells.retry_at[position] = now + retry_step_s
             cells.attempt[position] = 1
-            cells.valid_until_ms[position] = writer.lease_end_ms(sent_ms)
+            cells.valid_until_ms[position] = lease_end_ms = writer.lease_end_ms(sent_ms)
+            cells.lease_ends_at[position] = now + (lease_end_ms - sent_ms) / 1000
             cells.out[position] = True
             running.set_command(position, _QUEUED)
             pulled.append(position)

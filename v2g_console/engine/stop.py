@@ -75,7 +75,8 @@ class Stopping:
         )
 
     def _worst(self, most: int) -> list[tuple[int, OwedRelease]]:
-        return nlargest(most, self._owed.entries(), key=lambda entry: (entry[1].lease_ends_ms or 2**62, entry[0]))
+        """The last to fall back first, in the order in which they became silent; a snapshot asks this four times a second."""
+        return nlargest(most, self._owed.entries(), key=lambda entry: entry[1].lease_ends_ms or 2**62)
 
     def _silent(self, row: int, owed: OwedRelease) -> SilentVehicle:
         core, fleet = self._core, self._core.fleet

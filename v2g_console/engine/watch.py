@@ -1,6 +1,6 @@
 """What is looked at each second: conditions that raise or clear alarms."""
 
-from v2g_console.contract.link import LinkHealth, LinkState
+from v2g_console.contract.link import LinkCause, LinkHealth, LinkState
 from v2g_console.contract.snapshot import FleetSummary
 from v2g_console.domain.states import CommandState, DispatchState
 from v2g_console.domain.units import counted, grouped
@@ -30,7 +30,9 @@ class Watch:
     def look(self, link: LinkHealth, fleet: FleetSummary) -> None:
         """Once a second."""
         down = link.state not in (LinkState.UP, LinkState.SUSPECT)
-        self._alarms.set("link_lost", "", down and link.attempt > 0, f"link to {link.broker}: {link.cause_text}")
+        # Without a cause nothing has failed yet: this is the first attempt, under way.
+        failed = down and link.attempt > 0 and link.cause is not LinkCause.NONE
+        self._alarms.set("link_lost", "", failed, f"link to {link.broker}: {link.cause_text}")
         days = link.certificate_days
         self._alarms.set("certificate_expiring", "", days is not None and days < link.certificate_warn_days, _certificate_text(link))
         self._alarms.set("credentials_not_used", "", bool(link.credentials_fault), link.credentials_fault[:200])
@@ -86,10 +88,9 @@ class Watch:
         asked = len(running) - sum(running.counts[state] for state in _TAKEN_AWAY)
         share = answered / asked if asked else 1.0
         cause, limit = running.dispatch_id[:8], self._core.settings.dispatch.min_ack_share
-        self._alarms.set(
-            "ack_rate_low", cause, share < limit, f"{running.short_id} {running.signal}: {answered} of {asked} acknowledged"
-        )
-        missing_kw = totals(self._core, running).shortfall_kw
+        self._alarms.set("ack_rate_low", cause, share < limit, f"{running.short_id} {running.signal}: {answered} of {asked} acknowledged")
+        ahead_kw = running.target_kw - running.commanded_kw  # what the course has not asked for yet is not missing
+        missing_kw = totals(self._core, running).shortfall_kw - (ahead_kw if running.target_kw >= 0 else -ahead_kw)
         short = missing_kw > max(1.0, SHORTFALL_SHARE * abs(running.target_kw)) * self._band("shortfall", cause)
         self._alarms.set(
             "shortfall",

@@ -14,6 +14,8 @@ from v2g_console.journal.schema import SCHEMA_VERSION, SQLITE_ERRORS, checked_ve
 from v2g_console.journal.wanted import Wanted
 
 _PAGE: Final = 200
+_HIGHEST: Final = 2**62
+"""A request may name a larger number than SQLite has."""
 _PAGE_BYTES: Final = 8 << 20
 _COLUMNS: Final = "number, utc_ms, kind, dispatch_id, link, body"
 _TYPES: Final = (int, int, str, str, bytes, bytes)  # SQLite keeps whatever was written, whatever the column says
@@ -41,7 +43,7 @@ class JournalReader:
         Raises JournalError.
         """
         conditions, values = _conditions(wanted or Wanted())
-        after = (2**62 if before is None else before) if newest_first else 0
+        after = min(_HIGHEST, _HIGHEST if before is None else before) if newest_first else 0
         step = "number < ? ORDER BY number DESC" if newest_first else "number > ? ORDER BY number"
         while True:
             where = " AND ".join([*conditions, step])
@@ -121,9 +123,9 @@ def _conditions(wanted: Wanted) -> tuple[list[str], list[object]]:
         values.extend(of)
 
     if wanted.from_ms is not None:
-        add("utc_ms >= ?", wanted.from_ms)
+        add("utc_ms >= ?", min(wanted.from_ms, _HIGHEST))
     if wanted.until_ms is not None:
-        add("utc_ms < ?", wanted.until_ms)
+        add("utc_ms < ?", min(wanted.until_ms, _HIGHEST))
     if wanted.dispatch_id:
         add("dispatch_id = ? AND dispatch_id <> ''", wanted.dispatch_id)
     if wanted.kind:

@@ -16,6 +16,7 @@ from v2g_console.config.settings import (
     AlarmDelaySettings,
     AlarmSettings,
     ConsoleSettings,
+    ConsoleSiteSettings,
     EmphasisSettings,
     FleetSettings,
     GridSettings,
@@ -37,6 +38,8 @@ REQUIRED = (
     "access.roles[].role",
     "alarms.delays[].kind",
     "console.keys[].action",
+    "console.sites[].name",
+    "console.sites[].socket",
 )
 
 
@@ -90,7 +93,9 @@ def test_a_keys_default_is_what_the_settings_use() -> None:
     fleet = FleetSettings(sites=(SiteVehiclesSettings(site="a"),))
     access = AccessSettings(roles=(RoleSettings(role=Role.VIEWER),))
     alarms = AlarmSettings(delays=(AlarmDelaySettings(kind="shortfall"),))
-    console = ConsoleSettings(keys=(KeySettings(action="dispatch.compose"),))
+    console = ConsoleSettings(
+        keys=(KeySettings(action="dispatch.compose"),), sites=(ConsoleSiteSettings(name="a", socket=Path("/a.sock")),)
+    )
     grid = GridSettings(nodes=(NodeSettings(name="a"),))
     settings = Settings(access=access, alarms=alarms, console=console, fleet=fleet, grid=grid, segments=(segment,))
     for path, key in ENTRY_KEYS.items():
@@ -126,6 +131,13 @@ def test_the_schema_is_json_and_knows_every_key() -> None:
             if reference:
                 node = schema["$defs"][reference.rpartition("/")[2]]
     assert schema["$defs"]["MqttSettings"]["properties"]["keepalive_s"]["maximum"] == 3600
+    described = {
+        f"{name}.{key}": value.get("description")
+        for name, part in schema["$defs"].items()
+        for key, value in part.get("properties", {}).items()
+    }
+    assert described["MqttSettings.keepalive_s"] == "a dead connection is found within two of these"
+    assert described["EmphasisSettings.soc"] == "of the weight of stored energy"
 
 
 def test_the_schema_knows_the_keys_of_entries_and_takes_an_empty_list() -> None:

@@ -60,10 +60,13 @@ class BenchJournal(MemoryJournal):
 
 
 class Bench:
-    """The engine with everything around it; `told` collects its events."""
+    """The engine with everything around it; `told` collects its events. Its date is off by `step_s`."""
 
-    def __init__(self, fleet: Iterable[Car], settings: Settings, *, read_only: bool = False, found: Recovered | None = None) -> None:
+    def __init__(
+        self, fleet: Iterable[Car], settings: Settings, *, read_only: bool = False, found: Recovered | None = None, step_s: float = 0.0
+    ) -> None:
         self.clock = VirtualClock(asyncio.get_running_loop())
+        self.clock.step_s = step_s
         self.journal = BenchJournal()
         self.fleet = {car.vehicle_id: car for car in fleet}
         self.settings = settings

@@ -81,14 +81,14 @@ class Car:
         self.received.append(Received(at_s, payload, command, parts[1], release))
         ack = self._ack(command)
         if ack.status not in ("rejected", "expired", "superseded"):
-            self._obey(command, ack)
+            self._obey(command, ack, utc_ms)
         return {Answer.NEVER: [], Answer.TWICE: [ack, ack]}.get(self.answer, [ack])
 
-    def _obey(self, command: CommandV1 | CommandV2, ack: Ack) -> None:
+    def _obey(self, command: CommandV1 | CommandV2, ack: Ack, utc_ms: float) -> None:
         self.setpoint_kw = command.power_kw if ack.applied_kw is None else ack.applied_kw
         self.lease_ends_ms = float("inf")
         if isinstance(command, CommandV2):
-            self.lease_ends_ms = command.valid_until
+            self.lease_ends_ms = min(command.valid_until, utc_ms + command.hold_s * 1000)
             if command.release:
                 self.setpoint_kw = None
 

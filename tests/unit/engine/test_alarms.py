@@ -212,3 +212,14 @@ async def test_certificates_are_told_apart_and_the_limit_is_the_configured_one()
         assert await active(one) == ["credentials_not_used"]
         link.credentials_fault = ""
         assert await active(one) == []
+
+
+@in_virtual_time
+async def test_what_a_slow_course_has_not_asked_for_yet_is_no_shortfall() -> None:
+    async with bench(cars(4), full_activation_s=60.0) as one:
+        running = await one.active("MA", 4.0, 300.0)
+        await one.run_for(70.0)
+        await one.accepted(ask.Update(dispatch_id=running.dispatch_id, power_kw=30.0))
+        for _ in range(12):
+            assert await active(one) == []
+            await one.run_for(4.0)

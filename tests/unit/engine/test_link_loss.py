@@ -1,10 +1,13 @@
 """The link goes down and comes back in the middle of things."""
 
+from msgspec.structs import replace
+
 from tests.unit.engine.bench import bench
 from tests.unit.engine.cars import Answer, cars
 from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
 from v2g_console.contract.events import LinkChanged
+from v2g_console.contract.link import LinkCause, LinkState
 from v2g_console.contract.replies import Refusal
 from v2g_console.domain.states import CommandState, DispatchState
 
@@ -111,3 +114,13 @@ async def test_a_wall_clock_step_moves_no_deadline_and_no_order() -> None:
         await one.accepted(ask.Update(dispatch_id=running.dispatch_id, power_kw=8.0))
         await one.over(running)
         assert 30.0 <= one.clock.monotonic() - begun < 38.0
+
+
+@in_virtual_time
+async def test_the_first_attempt_to_connect_is_no_alarm() -> None:
+    async with bench(cars(1)) as one:
+        one.link.down()
+        reading = one.link.health
+        one.link.health = lambda: replace(reading(), state=LinkState.CONNECTING, cause=LinkCause.NONE, cause_text="")  # type: ignore[method-assign]
+        await one.run_for(2.0)
+        assert (await one.engine.snapshot()).alarms == ()

@@ -108,3 +108,12 @@ async def test_every_view_can_be_written_as_json() -> None:
             text = msgspec.json.encode(view)
             assert b"NaN" not in text
             msgspec.json.decode(text)
+
+
+@in_virtual_time
+async def test_a_snapshot_tells_what_drivers_keep() -> None:
+    async with bench(cars(2)) as one:
+        fleet = one.engine._core.fleet
+        snapshot = await one.engine.snapshot()
+        assert snapshot.fleet.reserve_soc is not None
+        assert snapshot.fleet.reserve_soc.tolist() == pytest.approx(fleet.reserve_soc[:2].tolist())

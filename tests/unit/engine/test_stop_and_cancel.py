@@ -6,7 +6,7 @@ from tests.unit.engine.bench import bench
 from tests.unit.engine.cars import Answer, cars
 from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
-from v2g_console.contract.replies import Refusal
+from v2g_console.contract.replies import PlanView, Refusal
 from v2g_console.contract.stop import StopView
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import CommandState, DispatchState
@@ -150,3 +150,16 @@ async def test_a_strict_later_start_does_not_send_a_shortfall() -> None:
         fleet[0].available = False
         assert await one.over(later) is DispatchState.EXPIRED
         assert all(car.received == [] for car in fleet)
+
+
+@in_virtual_time
+async def test_a_plan_armed_before_stop_is_not_sent_after_a_resume() -> None:
+    async with bench(cars(4)) as one:
+        planned = (await one.accepted(ask.Plan(signal="MA", power_kw=8.0, duration_s=60.0))).result
+        assert isinstance(planned, PlanView)
+        await one.accepted(ask.Arm(plan_id=planned.plan_id, revision=planned.revision))
+        await one.accepted(ask.Stop(reason="smoke"))
+        await one.accepted(ask.Resume())
+        refused = await one.refused(ask.Operate(plan_id=planned.plan_id, revision=planned.revision))
+        assert refused.reason is Refusal.NOT_ARMED
+        assert not one.core.running
