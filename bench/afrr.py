@@ -7,7 +7,8 @@ as `update` requests. `clean`: 80 ms to an ack; `faults`: 5 % of the commands lo
 vehicles losing their connection now and then. Scores as in `v2g_console/allocation/tracking.py`: by the engine's own live collector, which
 sees acks and telemetry only, and by the true power of the vehicles. `sent`: from the request to the last publish of its moves; `acked`:
 until the last of them is answered or given up. The score forgives much (4 s of latency cost nothing, 70 % of the power still 0.90, a
-fleet that stays where it is about 0.5), so `error` is the plain one: mean |true - target| / mean |target|, at every moment and without any shift.
+fleet that stays where it is about 0.5), so `error` is the plain one: mean |true - target| / mean |target|, at every moment and without
+any shift.
 Exit code 1 if a true score is below 0.95 (clean) or 0.90 (faults), the error above 10 %, or a cycle's moves took longer to send than the
 cycle.
 """

@@ -12,10 +12,12 @@ from v2g_console.console.terminal import prepare
 
 HERE = Path(__file__).resolve().parent
 SIZE = (120, 36)
+SCREENS = {"2": "fleet", "3": "dispatches", "4": "alarms", "5": "link", "6": "journal", "7": "outlook"}
 
 
 async def draw() -> None:
-    """Overview with a dispatch under way, the composer, the detail of the dispatch."""
+    """The composer, the overview with a dispatch under way, its detail, and the other screens."""
+    from v2g_console.config.os_users import own_user
     from v2g_console.console.app import ConsoleApp
     from v2g_console.console.options import ConsoleOptions
     from v2g_console.contract.options import DemoOptions
@@ -31,23 +33,41 @@ async def draw() -> None:
         stack.enter_context(vehicles(options, broker, 2.0))
         engine = EngineThread(Services(demo_settings(options, broker, 2.0), read_only=False, demo=True))
         engine.start()
-        app = ConsoleApp(engine.port, Origin(user="ana", way="console"), ConsoleOptions(demo=True))
+        app = ConsoleApp(engine.port, Origin(user=own_user(), way="console"), ConsoleOptions(demo=True))
         try:
             async with app.run_test(size=SIZE) as pilot:
                 await asyncio.sleep(3)
                 await pilot.press("d")
-                await asyncio.sleep(2)
+                await drawn(app, "Plan")
                 export(app, "composer")
                 await pilot.press("enter")
-                await asyncio.sleep(1)
+                await asyncio.sleep(2)
                 await pilot.press("f5")
-                await asyncio.sleep(12)
+                await drawn(app, "left")
+                await asyncio.sleep(11)
+                app.clear_notifications()
+                await asyncio.sleep(1)
                 export(app, "overview")
                 await pilot.press("enter")
                 await asyncio.sleep(3)
                 export(app, "dispatch")
+                for key, name in SCREENS.items():
+                    await pilot.press(key)
+                    await asyncio.sleep(2)
+                    app.clear_notifications()
+                    await asyncio.sleep(1)
+                    export(app, name)
         finally:
-            engine.end("release")
+            engine.end("release", lambda: None)
+
+
+async def drawn(app: "object", words: str) -> None:
+    """Until `words` are on the screen."""
+    for _ in range(60):
+        await asyncio.sleep(0.5)
+        if f">{words}" in app.export_screenshot() or f"{words}<" in app.export_screenshot():  # type: ignore[attr-defined]  # as below
+            return
+    raise SystemExit(f"{words!r} was never drawn")
 
 
 def export(app: "object", name: str) -> None:

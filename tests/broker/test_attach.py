@@ -117,7 +117,11 @@ class Window:
     def press(self, key: str) -> None:
         """Forget what was drawn, and press a key."""
         self.drawn = b""
-        os.write(self._ours, key.encode())
+        self.type(key)
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._ours, keys.encode())
 
     def log(self) -> str:
         return self._log.read_text("utf-8") if self._log.exists() else ""

@@ -23,19 +23,20 @@ def main() -> int:
 
     from tests.console import pictures
     from tests.console.fake_port import FakePort
+    from tests.console.hostile_port import hostile_port
     from v2g_console.console.app import run_console
     from v2g_console.console.options import ConsoleOptions
     from v2g_console.contract.requests import Origin
 
     if chosen.picture == "hostile":
-        picture = pictures.hostile("".join(pictures.HOSTILE[:8]))
+        port = hostile_port("".join(pictures.HOSTILE[:8]))
     elif chosen.picture == "normal":
-        picture = pictures.normal(chosen.vehicles)
+        port = FakePort(pictures.normal(chosen.vehicles))
     else:
-        picture = getattr(pictures, chosen.picture)()
+        port = FakePort(getattr(pictures, chosen.picture)())
     options = ConsoleOptions(theme=chosen.theme, low_bandwidth=chosen.low_bandwidth, ascii=chosen.ascii, demo=True)
-    ended = run_console(FakePort(picture), Origin(user="ana", way="console"), options)
-    sys.stdout.write(f"{ended}\n")
+    ended = run_console(port, Origin(user="ana", way="console"), options)
+    sys.stdout.write(f"{ended}\nASKED:{','.join(type(request).__name__ for request in port.requests)},END\n")
     return 0
 
 

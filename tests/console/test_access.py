@@ -185,7 +185,7 @@ async def test_a_dialog_left_open_acts_no_more_once_the_console_is_locked(no_dwe
         await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
         clock.now_s += 700.0
         await pilot.press("y")
-        await until(pilot, lambda: any("L takes it back" in notice for notice in app.notices))
+        await until(pilot, lambda: any("L takes it back into use" in notice for notice in app.notices))
         await pilot.pause()
         assert port.asked(Cancel) == []
 

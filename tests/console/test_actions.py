@@ -10,9 +10,11 @@ from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import ORIGIN, refreshed, running, text, until
 from v2g_console.console import actions, screens
-from v2g_console.console.actions import ACTIONS, Scope, action_of, actions_of, footer_actions, key_text
+from v2g_console.console.actions import ACTIONS, Scope, action_of, actions_of, footer_actions
 from v2g_console.console.app import ConsoleApp
+from v2g_console.console.keys import key_text
 from v2g_console.console.model import ConsoleModel
+from v2g_console.console.replaying import ReplayApp
 from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.screens.composer import ComposerScreen
 from v2g_console.console.screens.dispatch_detail import DispatchDetailScreen
@@ -20,6 +22,7 @@ from v2g_console.console.screens.fleet import FleetScreen
 from v2g_console.console.screens.help import HelpScreen
 from v2g_console.console.screens.overview import OverviewScreen
 from v2g_console.console.screens.vehicle_detail import VehicleDetailScreen
+from v2g_console.console.sites_app import SitesApp
 from v2g_console.console.widgets.action_bar import fitting
 from v2g_console.contract.requests import Retry
 
@@ -40,7 +43,8 @@ def test_ids_are_unique_and_a_key_means_one_thing_in_a_scope() -> None:
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
 def test_every_action_has_a_handler_where_its_key_works(action: actions.Action) -> None:
-    owners = (ConsoleApp,) if action.scope is Scope.GLOBAL else tuple(s for s in SCREENS if getattr(s, "scope", None) is action.scope)
+    apps = {Scope.GLOBAL: ConsoleApp, Scope.REPLAY: ReplayApp, Scope.SITES: SitesApp}
+    owners = (apps[action.scope],) if action.scope in apps else tuple(s for s in SCREENS if getattr(s, "scope", None) is action.scope)
     assert owners
     assert all(hasattr(owner, f"do_{action.handler}") or hasattr(ConsoleApp, f"do_{action.handler}") for owner in owners)
 
@@ -80,8 +84,9 @@ async def test_retry_goes_to_the_selected_dispatch() -> None:
 
 
 def test_the_footer_keeps_what_matters_most_when_narrow() -> None:
-    assert [action.short for action in fitting(footer_actions(Scope.OVERVIEW), 24)] == ["STOP", "Help"]
-    wide = [action.short for action in fitting(footer_actions(Scope.OVERVIEW), 200)]
+    model = ConsoleModel(FakePort(), ORIGIN)
+    assert [action.short for action in fitting(footer_actions(Scope.OVERVIEW, model), 24, model)] == ["STOP", "Help"]
+    wide = [action.short for action in fitting(footer_actions(Scope.OVERVIEW, model), 200, model)]
     assert {"Fleet", "Dispatch", "STOP", "Retry", "Cancel", "Help", "Quit", "Filter"} <= set(wide)
 
 
@@ -121,7 +126,10 @@ async def test_every_screen_is_reached_by_keys_and_left_again() -> None:
         await until(pilot, lambda: isinstance(app.screen, VehicleDetailScreen))
         await pilot.press("alt+2")
         await until(pilot, lambda: isinstance(app.screen, FleetScreen))
-        assert len(app.screen_stack) == 2
+        assert len(app.screen_stack) == 3
+        for before in (VehicleDetailScreen, OverviewScreen):  # back to where one came from
+            await pilot.press("escape")
+            await until(pilot, partial(_shows, app, before))
 
 
 async def test_slash_on_the_overview_leads_into_the_filter_of_the_fleet() -> None:

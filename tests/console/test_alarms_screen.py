@@ -12,7 +12,7 @@ from v2g_console.console.screens.choice import ChoiceDialog
 from v2g_console.console.screens.journal import JournalScreen
 from v2g_console.console.screens.note import NoteDialog
 from v2g_console.console.widgets.alarm_table import AlarmTable
-from v2g_console.console.widgets.header import alarm_counts
+from v2g_console.console.widgets.critical_line import alarm_counts
 from v2g_console.contract.alarms import AlarmRates, AlarmView
 from v2g_console.contract.replies import Refusal, Refused
 from v2g_console.contract.requests import AckAlarm, Journal, ShelveAlarm, UnshelveAlarm

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -16,6 +17,7 @@ from tests.console.fake_port import FakePort
 from tests.console.harness import SteppedClock, running, text, until
 from v2g_console.console.app import ConsoleApp
 from v2g_console.console.composer_flow import DWELL_S, Step
+from v2g_console.console.deliberate import HELD_S
 from v2g_console.console.options import ConsoleExit
 from v2g_console.console.screens import composer as composer_module
 from v2g_console.console.screens.composer import ComposerScreen
@@ -85,12 +87,20 @@ async def test_d_enter_f5_sends_the_dispatch_that_was_shown_and_selects_it() -> 
         assert isinstance(composer, ComposerScreen)
         shown = text(app)
         assert "FCR  ▲ 300 kW   up: inject more / draw less" in shown and "to 60 vehicles for 01:00   at all sites" in shown
-        await until(pilot, lambda: not composer.flow.too_soon())
+        await until(pilot, lambda: composer.flow.send_key.ready)
         await pilot.press("f5")
         await until(pilot, lambda: not isinstance(app.screen, ComposerScreen))
         assert [type(request) for request in port.requests if isinstance(request, Arm | Operate)] == [Arm, Operate]
         assert port.asked(Operate) == [Operate(plan_id="plan-1", revision=1)]
         assert app.model.selected_dispatch_id == pictures.DISPATCH_ID
+
+
+async def test_keys_typed_quickly_after_tab_go_into_the_next_field() -> None:
+    async with composing(FakePort()) as (app, pilot, composer, _clock):
+        for key in ("4", "0", "0", "tab", "5", "m"):  # all at once, as a terminal hands over what was typed while the screen was busy
+            app.post_message(Key(key, key if len(key) == 1 else "\t"))
+        await until(pilot, lambda: composer.query_one("#composer-duration", Input).value == "5m")
+        assert composer.query_one("#composer-power", Input).value == "400"
 
 
 async def test_enter_before_the_preview_is_there_arms_once_it_is() -> None:
@@ -113,7 +123,11 @@ async def test_f5_right_after_arming_is_a_held_key_and_sends_nothing() -> None:
         await pilot.press("f5", "f5", "f5")
         assert port.asked(Operate) == []
         assert "too soon after arming" in text(app)
-        clock.now_s += 0.02
+        for pause_s in (1.0, *[0.05] * 40):  # still held: the terminal repeats it, after its first long pause
+            clock.now_s += pause_s
+            await pilot.press("f5")
+        assert port.asked(Operate) == []
+        clock.now_s += HELD_S
         await pilot.press("f5")
         await until(pilot, lambda: len(port.asked(Operate)) == 1)
 
@@ -184,7 +198,7 @@ async def test_escape_disarms_first_and_leaves_second() -> None:
         assert not isinstance(app.screen, ComposerScreen)
 
 
-async def test_the_ten_seconds_are_counted_down_and_then_nothing_can_be_sent() -> None:
+async def test_the_time_to_send_is_counted_down_and_then_nothing_can_be_sent() -> None:
     port = FakePort()
     async with composing(port) as (app, pilot, composer, clock):
         await pilot.press("enter")
@@ -195,7 +209,7 @@ async def test_the_ten_seconds_are_counted_down_and_then_nothing_can_be_sent() -
         await until(pilot, lambda: f"{left_s:.1f} s" in text(app))
         clock.now_s += 3.1
         await pilot.press("f5")
-        await until(pilot, lambda: "the ten seconds are over: nothing was sent" in text(app))
+        await until(pilot, lambda: "the time to send is over: nothing was sent" in text(app))
         await pilot.press("f5")
         assert port.asked(Operate) == []
 
@@ -265,12 +279,20 @@ async def test_an_edit_while_arming_is_under_way_leaves_it_unarmed() -> None:
 async def test_a_changed_plan_is_told_and_must_be_armed_again() -> None:
     port = FakePort()
     newer = msgspec.structs.replace(PLAN, plan_id="plan-2", revision=2, vehicles=48, allocated_kw=240.0, shortfall_kw=60.0)
+    newer = msgspec.structs.replace(newer, warnings=("two sites have no telemetry",))
     port.answers[Operate] = lambda _: Refused(request="operate", reason=Refusal.PLAN_CHANGED, message="the fleet changed", plan=newer)
     async with composing(port) as (app, pilot, composer, clock):
         await armed(pilot, composer, clock)
         await pilot.press("f5")
         await until(pilot, lambda: "PLAN_CHANGED: the fleet changed" in text(app))
-        assert "vehicles 60 -> 48, allocated 300.0 -> 240.0 kW, shortfall 0.0 -> 60.0 kW" in text(app)
+        shown = text(app)
+        assert "nothing was sent. Changed: allocated ▲ 300.0 kW -> ▲ 240.0 kW, shortfall 0.0 kW -> 60.0 kW, vehicles 60 -> 48" in shown
+        table = shown[shown.index("Changed since it was armed") :]
+        for label, before, after in (("allocated", "▲ 300.0 kW", "▲ 240.0 kW"), ("vehicles", "60", "48"), ("warning", "none", "two sites")):
+            row = next(row for row in table.splitlines() if label in row)
+            assert row.index(before) < row.index("->") < row.index(after)
+        await pilot.press("enter", "f5", "enter", "f5")  # still pressing: what changed was not read
+        assert len(port.asked(Arm)) == 1
         clock.now_s += 5.0
         await pilot.press("f5")
         assert len(port.asked(Operate)) == 1

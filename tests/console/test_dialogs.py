@@ -1,4 +1,5 @@
 import pytest
+from textual import events
 
 from tests.console import pictures
 from tests.console.fake_port import FakePort
@@ -6,6 +7,7 @@ from tests.console.harness import running, text, until
 from v2g_console.console.options import ConsoleExit
 from v2g_console.console.screens import choice
 from v2g_console.console.screens.choice import ChoiceDialog
+from v2g_console.console.screens.fleet import FleetScreen
 from v2g_console.console.screens.overview import OverviewScreen
 from v2g_console.contract.replies import Refusal, Refused
 from v2g_console.contract.requests import Cancel, Resume, Stop
@@ -26,7 +28,7 @@ async def test_quitting_with_dispatches_asks_and_stays_by_default(no_dwell: None
     async with running(FakePort()) as (app, pilot):
         await pilot.press("q")
         await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
-        assert "Active: 2 dispatches, 463 vehicles, 1 800 kW." in text(app)
+        assert "Active: 2 dispatches, 59 vehicles, ▲ 1 800 kW." in text(app)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, OverviewScreen))
         assert app.return_value is None
@@ -68,7 +70,7 @@ async def test_stop_needs_another_key_than_its_own(no_dwell: None) -> None:
         await pilot.press("y")
         await until(pilot, lambda: bool(port.asked(Stop)))
         await until(pilot, lambda: bool(app.notices))
-        assert "back to their baseline: 463 vehicles" in app.notices[-1]
+        assert "463 vehicles are being sent back to their baseline" in app.notices[-1]
 
 
 async def test_stop_is_not_taken_before_the_dialog_was_seen(endless_dwell: None) -> None:
@@ -131,6 +133,14 @@ async def test_cancel_asks_about_the_selected_dispatch(no_dwell: None) -> None:
         assert port.asked(Cancel) == [Cancel(dispatch_id=pictures.SECOND_ID)]
 
 
+@pytest.mark.parametrize("key", ["c", "f8", "q"])
+async def test_without_a_link_the_question_says_that_no_vehicle_is_told_yet(key: str, no_dwell: None) -> None:
+    async with running(FakePort(pictures.cut())) as (app, pilot):
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        assert "The link is down: no vehicle is told before it is back." in text(app)
+
+
 async def test_resume_is_an_act_of_its_own(no_dwell: None) -> None:
     port = FakePort(pictures.stopped())
     async with running(port) as (app, pilot):
@@ -185,3 +195,16 @@ async def test_nothing_that_was_said_hides_the_answers_of_a_dialog(no_dwell: Non
 
 def test_one_dispatch_is_not_called_dispatches() -> None:
     assert [counted(number, "dispatch", "dispatches") for number in (0, 1, 1204)] == ["0 dispatches", "1 dispatch", "1 204 dispatches"]
+
+
+async def test_a_burst_of_answers_is_one_answer(no_dwell: None) -> None:
+    port = FakePort()
+    async with running(port) as (app, pilot):
+        await pilot.press("2", "f8")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        for key in "nnyn":
+            app.screen.post_message(events.Key(key, key))
+        await until(pilot, lambda: not isinstance(app.screen, ChoiceDialog))
+        await pilot.pause()
+        assert isinstance(app.screen, FleetScreen)
+        assert not port.asked(Stop)

@@ -115,4 +115,4 @@ async def test_the_end_of_a_dispatch_is_said() -> None:
             )
         )
         await refreshed(pilot, app)
-        assert app.notices[-1] == "FCR completed: 59 of 60 vehicles acknowledged"
+        assert app.notices[-1] == "#7f3a FCR ran to its end 5 kW short: 57 of 60 acknowledged, 2 limited, 1 refused"

@@ -16,6 +16,8 @@ FLEET = replace(
     pictures.fleet(300),
     soc=np.where(np.arange(300) % 17 == 0, np.nan, pictures.fleet(300).soc).astype(np.float32),
     on_hold=np.arange(300) % 7 == 0,
+    tag=np.choose(np.minimum(np.arange(300) % 5, 3), [0, 1, 2, 0]).astype(np.uint8),
+    reserve_soc=np.where(np.arange(300) % 3 == 0, 0.3, 0.1).astype(np.float32),
 )
 
 
@@ -68,6 +70,15 @@ ALL = range(300)
         ("owner:#7f3a*", [row for row in ALL if int(FLEET.owner[row]) >= 0 and FLEET.owners[int(FLEET.owner[row])].startswith("7f3a")]),
         ("id:veh000017", [16]),
         ("nobody-is-called-this", []),
+        ('"veh00001"', [row for row in ALL if "veh00001" in FLEET.ids[row]]),
+        ('!"veh00001" id:veh00002*', [row for row in ALL if FLEET.ids[row].startswith("veh00002")]),
+        ('site:"lyon-2', [row for row in ALL if site(row) == "lyon-2"]),
+        ("tag:inhibit", [row for row in ALL if row % 5 == 2]),
+        ("!tag:none", [row for row in ALL if row % 5 in (1, 2)]),
+        ("reserve>=30%", [row for row in ALL if row % 3 == 0]),
+        ("protocol:1", [row for row in ALL if int(FLEET.protocol[row]) == 1]),
+        ("up>5 !discharge<7", [row for row in ALL if float(FLEET.up_kw[row]) > 5 and float(FLEET.max_discharge_kw[row]) >= 7]),
+        ("is:marked", []),
     ],
 )
 def test_a_filter_finds_what_a_loop_over_rows_finds(text: str, rows: list[int]) -> None:
@@ -94,6 +105,11 @@ def test_a_whole_name_wins_over_names_that_begin_with_it() -> None:
         ("!", "must be followed by a term"),
         ("site:", "site: expects a name"),
         ("is:happy", "write is:v2g"),
+        ("sit:paris", 'no field sit: write site:, or "sit:paris"'),
+        ("stat:silent", "write state:"),
+        ("tag:red", "no tag is called 'red': none, caution, inhibit"),
+        ("reserve:0.3", "write reserve<0.3"),
+        ('!""', "must be followed by a term"),
         ("x" * (LONGEST_FILTER_CHARS + 1), "at most"),
     ],
 )
@@ -121,6 +137,26 @@ def test_hostile_ids_and_sites_can_be_filtered(text: str) -> None:
     columns = pictures.hostile(text).fleet
     mask = parse_filter("site:*a* veh !soc<0.5").filter.mask(columns, IdTable().lowered(columns.ids))
     assert mask is not None and mask.shape == (24,)
+
+
+@pytest.mark.parametrize("text", ["A1:B2", "urn:veh:7", '"site:x"', "zone:3a"])
+def test_ids_with_colons_are_looked_for_as_text(text: str) -> None:
+    name = text.strip('"')
+    columns = replace(FLEET, ids=(name, *FLEET.ids[1:]))
+    assert passing(text, columns) == {name}
+
+
+def test_marks_are_a_flag_like_others() -> None:
+    parsed = parse_filter("is:marked soc<0.5")
+    assert parsed.filter.looks_at_marks and not parse_filter("soc<0.5 tag:inhibit").filter.looks_at_marks
+    marked = np.arange(300) < 10
+    mask = parsed.filter.mask(FLEET, IdTable().lowered(FLEET.ids), marked)
+    assert mask is not None and np.flatnonzero(mask).tolist() == [row for row in range(10) if float(FLEET.soc[row]) < 0.5]
+
+
+def test_nobody_has_a_reserve_where_the_engine_does_not_tell() -> None:
+    assert passing("reserve>0", replace(FLEET, reserve_soc=None)) == set()
+    assert passing("tag:none", replace(FLEET, tag=None)) == set(FLEET.ids)
 
 
 def test_vehicles_without_a_site_match_no_site() -> None:

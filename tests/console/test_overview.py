@@ -95,8 +95,9 @@ async def test_the_four_panes_show_the_facts(size: tuple[int, int]) -> None:
 async def test_panes_do_not_overlap(size: tuple[int, int]) -> None:
     async with running(FakePort(), size) as (app, _):
         shown = text(app)
-        panes = [app.screen.query_one(f"#{name}").region for name in ("fleet", "dispatches", "acks", "link")]
-    assert all(shown.count(corner) == 4 for corner in "┌┐└┘")
+        names = ("fleet", "dispatches", "acks", "link", *(["outlook"] if size[0] >= 100 else []))
+        panes = [app.screen.query_one(f"#{name}").region for name in names]
+    assert all(shown.count(corner) == len(names) for corner in "┌┐└┘")
     assert all(not one.overlaps(other) for n, one in enumerate(panes) for other in panes[n + 1 :])
     assert min(pane.height for pane in panes) >= 4
 
@@ -111,11 +112,19 @@ async def test_a_tiny_terminal_keeps_link_dispatch_and_alarms() -> None:
     assert "too small" not in shown
 
 
+async def test_alarms_that_went_unanswered_are_not_told_as_no_alarm_at_all() -> None:
+    gone = msgspec.structs.replace(pictures.alarm(1), active=False, state=AlarmState.RETURNED)
+    async with running(FakePort(replace(pictures.normal(), alarms=(gone, gone)))) as (app, _):
+        assert "alarms 0 (2 gone)" in text(app)
+
+
 async def test_empty_panes_say_what_to_do() -> None:
     async with running(FakePort(pictures.quiet())) as (app, _):
         assert "No dispatch. Press d for a new one" in text(app)
     async with running(FakePort(pictures.empty())) as (app, _):
         assert "waiting for the MQTT link" in text(app)
+    async with running(FakePort(pictures.stopped())) as (app, _):
+        assert "No dispatch can start: STOP is latched. F9 resumes" in text(app)
 
 
 async def test_a_lost_link_shows_its_cause_and_marks_values_as_old() -> None:
@@ -230,6 +239,16 @@ async def test_shortfall_matters_only_above_five_percent() -> None:
         port.show(replace(port.picture, dispatches=(big,)))
         await refreshed(pilot, app)
         assert "short 300 kW ▲" in text(app)
+        down = msgspec.structs.replace(big, requested_kw=-1500.0, acknowledged_kw=-1200.0, delivered_kw=-900.0)
+        port.show(replace(port.picture, dispatches=(down,)))
+        await refreshed(pilot, app)
+        assert "short 300 kW ▲" in text(app)
+        more = msgspec.structs.replace(down, acknowledged_kw=-1580.0, shortfall_kw=-80.0)
+        port.show(replace(port.picture, dispatches=(more,)))
+        await refreshed(pilot, app)
+        assert "short 0 kW" in text(app)
+        port.show(replace(port.picture, dispatches=(big,)))
+        await refreshed(pilot, app)
         assert "delivered 900~  short" in text(app)
 
 

@@ -4,9 +4,12 @@ import fcntl
 import os
 import pty
 import select
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -87,4 +90,28 @@ def test_the_shell_s_own_descriptor_keeps_its_flags(ends: tuple[int, int]) -> No
     assert fcntl.fcntl(ends[1], fcntl.F_GETFL) == before
     assert terminal.fileno() == ends[1]
     assert terminal.isatty()
+    terminal.close()
+
+
+def test_a_second_signal_may_come_in_the_middle_of_the_first(ends: tuple[int, int]) -> None:
+    terminal = PatientTerminal(ends[1], lambda: None)
+    inside = False
+
+    def at_each_line(_: FrameType, __: str, ___: object) -> Any:
+        nonlocal inside
+        if not inside:
+            inside = True
+            terminal.end()  # what a signal's handler does, wherever it comes
+            inside = False
+        return at_each_line
+
+    def end() -> None:
+        sys.settrace(at_each_line)
+        terminal.end()
+        sys.settrace(None)
+
+    ending = threading.Thread(target=end, daemon=True)
+    ending.start()
+    ending.join(LIMIT_S)
+    assert not ending.is_alive()
     terminal.close()

@@ -36,7 +36,7 @@ def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
         (VIEW, "1200", 1200.0, "▲ 1 200 kW, up: inject more / draw less"),
         (VIEW, "1 200,5", 1200.5, "up: inject more"),
         (VIEW, "-300", -300.0, "▼ 300 kW, down: inject less / draw more, the other direction: who can take part is decided anew"),
-        (VIEW, "0", 0.0, "0 kW: its vehicles rest at their baseline until it ends; c cancels it"),
+        (VIEW, "0", 0.0, "0 kW: its vehicles rest at their baseline until it ends; Cancel ends it now"),
         (changed(signal="aFRR_DOWN", requested_kw=-50.0), "80", -80.0, "▼ 80 kW"),
         (changed(signal="NEBEF"), "0", 0.0, "rest at their baseline"),
     ],
@@ -63,11 +63,14 @@ def test_what_is_no_new_target_says_why(view: DispatchView, typed: str, said: st
     assert found is None and said in word.text
 
 
+SENT = "#7f3a: target ▲ 1 500 kW -> ▲ 1 200 kW, sent; the vehicles' answers are coming in"
+
+
 def test_what_became_of_it_is_told_by_the_figures_of_the_engine() -> None:
-    assert updated_text(VIEW, 1200.0, changed(requested_kw=1200.0, allocated_kw=1199.5)) == "#7f3a: target ▲ 1 500 kW -> ▲ 1 200 kW, sent"
+    assert updated_text(VIEW, 1200.0, changed(requested_kw=1200.0, allocated_kw=1199.5)) == SENT
     ramped = updated_text(VIEW, 1200.0, changed(requested_kw=1200.0, allocated_kw=1450.0))
     assert ramped.endswith("accepted; asked of its vehicles so far: ▲ 1 450 kW")
-    assert updated_text(VIEW, 1200.0, None).endswith("accepted")
+    assert updated_text(VIEW, 1200.0, None).endswith("accepted; the vehicles' answers are coming in")
 
 
 async def test_u_shows_the_present_target_and_sends_the_new_one_after_a_question(no_dwell: None) -> None:
@@ -84,7 +87,7 @@ async def test_u_shows_the_present_target_and_sends_the_new_one_after_a_question
         await pilot.press("y")
         await until(pilot, lambda: bool(app.notices))
         assert port.asked(Update) == [Update(dispatch_id=pictures.DISPATCH_ID, power_kw=1200.0)]
-        assert app.notices[-1] == "#7f3a: target ▲ 1 500 kW -> ▲ 1 200 kW, sent"
+        assert app.notices[-1] == SENT
 
 
 async def test_neither_its_own_key_nor_enter_held_down_sends_anything(no_dwell: None) -> None:

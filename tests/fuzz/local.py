@@ -23,7 +23,8 @@ from v2g_console.attach.frames import Answer, Call, EventsBody, Farewell, Hello,
 from v2g_console.config.load import load
 from v2g_console.config.problems import ConfigError
 from v2g_console.console.safe_text import safe_text
-from v2g_console.console.themes import ThemeError, load_theme
+from v2g_console.console.theme_file import ThemeError
+from v2g_console.console.themes import load_theme
 from v2g_console.contract import CONTRACT_VERSION
 from v2g_console.contract.events import EventBatch
 from v2g_console.contract.replies import Refused

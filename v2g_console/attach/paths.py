@@ -3,6 +3,7 @@
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ from v2g_console.config.settings import SocketSettings
 
 SOCKET_NAME: Final = "v2g-console.sock"
 DEMO_SOCKETS: Final = "demo-*.sock"
+ANY_SOCKET: Final = "*.sock"
 SYSTEM_FOLDER: Final = Path("/run/v2g-console")
 LONGEST_PATH_BYTES: Final = 107
 """sun_path of Linux has 108 bytes (unix(7)), one of them for the closing NUL."""
@@ -49,6 +51,15 @@ def find_console_socket(settings: SocketSettings) -> Path:
         if len(demos) == 1:
             return demos[0]
     return usual
+
+
+def sockets_here(settings: SocketSettings) -> list[Path]:
+    """Every socket at the usual places of this system and user, and the configured one; some may be left over from dead engines."""
+    found = [] if settings.path is None else [settings.path]
+    for folder in (SYSTEM_FOLDER, _user_folder()):
+        with suppress(OSError):  # a folder that may not even be looked into
+            found += sorted(path for path in folder.glob(ANY_SOCKET) if path.is_socket())
+    return list(dict.fromkeys(found))
 
 
 def make_folder(path: Path) -> None:

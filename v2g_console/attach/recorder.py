@@ -88,6 +88,8 @@ class Recorder:
             except TimeoutError:
                 continue
         if not self._over:
+            await self.take()  # what happened since the last look
+        if not self._over:
             self._finish("the recording was ended")
 
     async def take(self) -> None:

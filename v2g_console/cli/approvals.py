@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import engine_options
+from v2g_console.cli.parameters import engine_options, examples
 
 
-@click.command("approvals", short_help="Requests that wait for a second person.")
+@click.command("approvals", short_help="Requests that wait for a second person.", epilog=examples("v2g-console approvals"))
 @engine_options
 def command(config_path: Path | None, socket_file: Path | None, as_json: bool) -> int:
     """List the requests above the four-eyes limit that wait for a supervisor other than who asked."""

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import engine_options
+from v2g_console.cli.parameters import engine_options, examples
 
 
-@click.command("approve", short_help="Let a request of somebody else go ahead.")
+@click.command("approve", short_help="Let a request of somebody else go ahead.", epilog=examples("v2g-console approve a7f3"))
 @click.argument("approval_id")
 @click.option("--revision", type=click.IntRange(min=1), help="Only if it still has this revision. Default: as it is now, shown first.")
 @engine_options

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import engine_options
+from v2g_console.cli.parameters import engine_options, examples
 
 
-@click.command("cancel", short_help="End a dispatch now, or take back your request that waits for approval.")
+@click.command(
+    "cancel",
+    short_help="End a dispatch now, or take back your request that waits for approval.",
+    epilog=examples("v2g-console cancel 7f3a"),
+)
 @click.argument("dispatch_id", metavar="ID")
 @engine_options
 def command(dispatch_id: str, config_path: Path | None, socket_file: Path | None, as_json: bool) -> int:

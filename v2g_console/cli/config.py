@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import OWN_PATH, config_option
+from v2g_console.cli.parameters import OWN_PATH, config_option, examples
 from v2g_console.contract.exit_codes import ExitCode
 
 
@@ -13,15 +13,21 @@ def command() -> None:
     """Look at the configuration without running anything."""
 
 
-@command.command("check", short_help="Say everything that is wrong with it, with file and line.")
+@command.command(
+    "check",
+    short_help="Say everything that is wrong with it, with file and line.",
+    epilog=examples("v2g-console config check -c /etc/v2g-console/config.yaml"),
+)
 @config_option
 def check(config_path: Path | None) -> int:
     """Say everything that is wrong with the configuration, with file and line."""
     from v2g_console.config.load import load
+    from v2g_console.console.keys_checks import check_keys
     from v2g_console.transport.connect_options import TransportConfigError
     from v2g_console.transport.credentials import credential_warnings
 
     loaded = load(config_path)
+    check_keys(loaded)
     for warning in loaded.warnings:
         click.echo(f"{warning} (warning)", err=True)
     try:
@@ -34,7 +40,7 @@ def check(config_path: Path | None) -> int:
     return ExitCode.DONE
 
 
-@command.command("show", short_help="Every value, and where it comes from.")
+@command.command("show", short_help="Every value, and where it comes from.", epilog=examples("v2g-console config show"))
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def show(config_path: Path | None, as_json: bool) -> int:
@@ -56,7 +62,7 @@ def show(config_path: Path | None, as_json: bool) -> int:
     return ExitCode.DONE
 
 
-@command.command("schema", short_help="JSON Schema, of the events too.")
+@command.command("schema", short_help="JSON Schema, of the events too.", epilog=examples("v2g-console config schema > config.schema.json"))
 @click.option("--events", is_flag=True, help="Of the JSON Lines events instead.")
 def schema(events: bool) -> int:
     """Print the JSON Schema of the configuration file, or of the events that headless mode prints."""
@@ -66,7 +72,7 @@ def schema(events: bool) -> int:
     return ExitCode.DONE
 
 
-@command.command("init", short_help="Write a commented file to start from.")
+@command.command("init", short_help="Write a commented file to start from.", epilog=examples("v2g-console config init"))
 @click.argument("path", type=OWN_PATH, default="config.yaml")
 def init(path: Path) -> int:
     """Write a commented configuration to start from to PATH (./config.yaml). Overwrites nothing."""

@@ -4,10 +4,18 @@ from typing import Any
 
 import click
 
-from v2g_console.cli.parameters import COUNT, MILLISECONDS, SHARE, screen_options
+from v2g_console.cli.parameters import COUNT, MILLISECONDS, SHARE, examples, screen_options
 
 
-@click.command("demo", short_help="Everything on this machine: broker, simulated vehicles, engine and console.")
+@click.command(
+    "demo",
+    short_help="Everything on this machine: broker, simulated vehicles, engine and console.",
+    epilog=examples(
+        "v2g-console demo",
+        "v2g-console demo --vehicles 1000 --silent-rate 0.1 --reallocation balanced",
+        'echo \'{"request":"status"}\' | v2g-console demo --no-ui --commands -',
+    ),
+)
 @click.option("--vehicles", type=COUNT, default=200, show_default=True, help="Simulated vehicles.")
 @click.option("--sites", type=COUNT, default=4, show_default=True, help="Sites they are spread over.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same fleet.")

@@ -4,10 +4,17 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import KILOWATTS, Duration, config_option, json_option, socket_option
+from v2g_console.cli.parameters import KILOWATTS, Duration, config_option, examples, json_option, socket_option
 
 
-@click.command("dispatch", short_help="Send a flexibility signal through the running engine.")
+@click.command(
+    "dispatch",
+    short_help="Send a flexibility signal through the running engine.",
+    epilog=examples(
+        "v2g-console dispatch --signal FCR --power-kw 300 --duration 5m --dry-run",
+        "v2g-console dispatch --signal MA --power-kw -200 --duration 1h --wait",
+    ),
+)
 @click.option("--signal", required=True, metavar="NAME", help="FCR, aFRR_UP, aFRR_DOWN, MA, NEBEF or EcoWatt.")
 @click.option("--power-kw", type=KILOWATTS, required=True, help="Regulation for all vehicles together; positive is up.")
 @click.option("--duration", "duration_s", type=Duration(), required=True, help="How long: 90s, 5m, 1h30m.")

@@ -5,7 +5,7 @@ from typing import TextIO
 
 import click
 
-from v2g_console.cli.parameters import COUNT, config_option, engine_options, socket_option
+from v2g_console.cli.parameters import COUNT, config_option, engine_options, examples, socket_option
 
 _EVERY_VEHICLE = 2_000_000
 
@@ -15,7 +15,7 @@ def command() -> None:
     """The vehicles that the running engine knows."""
 
 
-@command.command("ls")
+@command.command("ls", epilog=examples("v2g-console fleet ls --site lyon-2"))
 @click.option("--site", metavar="NAME", help="Only this site.")
 @click.option("--segment", metavar="NAME", help="Only this segment.")
 @click.option("--limit", type=COUNT, default=1000, show_default=True, help="At most so many.")
@@ -35,7 +35,7 @@ def list_vehicles(
     return ask(config_path, socket_file, Fleet(site=site, segment=segment, limit=limit), as_json, lines)
 
 
-@command.command("show")
+@command.command("show", epilog=examples("v2g-console fleet show veh000123"))
 @click.argument("vehicle_id")
 @engine_options
 def show_vehicle(vehicle_id: str, config_path: Path | None, socket_file: Path | None, as_json: bool) -> int:
@@ -53,7 +53,7 @@ def show_vehicle(vehicle_id: str, config_path: Path | None, socket_file: Path | 
     return ask(config_path, socket_file, Fleet(vehicle_id=vehicle_id), as_json, lines)
 
 
-@command.command("export", short_help="Every vehicle as CSV or JSON Lines.")
+@command.command("export", short_help="Every vehicle as CSV or JSON Lines.", epilog=examples("v2g-console fleet export --csv -o fleet.csv"))
 @click.option("--csv", "form", flag_value="csv", default="csv", help="A row a vehicle, with a header. The default.")
 @click.option("--json", "form", flag_value="json", help="A JSON object a line.")
 @click.option("--site", metavar="NAME", help="Only this site.")
@@ -87,7 +87,7 @@ def export_vehicles(
     return talk_to_engine(load_for_client(config_path), socket_file, talk)
 
 
-@command.command("reset", short_help="Trust vehicles on hold again.")
+@command.command("reset", short_help="Trust vehicles on hold again.", epilog=examples("v2g-console fleet reset veh000123"))
 @click.argument("vehicle_id", required=False)
 @engine_options
 def reset_trust(vehicle_id: str | None, config_path: Path | None, socket_file: Path | None, as_json: bool) -> int:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import engine_options
+from v2g_console.cli.parameters import engine_options, examples
 
 
-@click.command("forecast", short_help="Vehicles and headroom of the next day, hour by hour.")
+@click.command("forecast", short_help="Vehicles and headroom of the next day, hour by hour.", epilog=examples("v2g-console forecast"))
 @engine_options
 def command(config_path: Path | None, socket_file: Path | None, as_json: bool) -> int:
     """Print how many vehicles are to be expected and what they could do for a quarter of an hour, now and at each full hour (UTC).

@@ -33,6 +33,7 @@ _MODULES: Final = {
     "forecast": "forecast",
     "journal": "journal",
     "themes": "themes",
+    "keys": "keys",
     "config": "config",
 }
 
@@ -85,6 +86,10 @@ root: Final = CommandsByModule(
     _MODULES,
     name=PROGRAM,
     help="Operator console and dispatch engine for vehicle-to-grid over MQTT. Without a command: run.",
+    epilog="\b\nBegin with:\n  v2g-console demo          nothing to configure, nothing to break\n"
+    "  v2g-console COMMAND -h    one command, with an example\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration,\n"
+    "3 no link or no engine, 4 too little acknowledged, 5 refused, 130 interrupted.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     params=[
         click.Option(

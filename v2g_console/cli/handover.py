@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import Duration, engine_options
+from v2g_console.cli.parameters import Duration, engine_options, examples
 
 
-@click.command("handover", short_help="What the next shift must know.")
+@click.command("handover", short_help="What the next shift must know.", epilog=examples("v2g-console handover --since 12h > handover.md"))
 @click.option("--since", "since_s", type=Duration(), default="8h", show_default=True, help="How far back: 8h, 30m.")
 @engine_options
 def command(since_s: float, config_path: Path | None, socket_file: Path | None, as_json: bool) -> int:

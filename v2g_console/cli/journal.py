@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from v2g_console.cli.parameters import COUNT, OWN_PATH, Duration, config_option, together
+from v2g_console.cli.parameters import COUNT, OWN_PATH, Duration, config_option, examples, together
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.domain.text import visible
 
@@ -34,7 +34,7 @@ def command() -> None:
     """The record of decisions, commands, answers and outcomes."""
 
 
-@command.command("ls", short_help="Entries, oldest first.")
+@command.command("ls", short_help="Entries, oldest first.", epilog=examples("v2g-console journal ls --last 24h --vehicle veh000123"))
 @_filter_options
 @click.option("--limit", type=COUNT, default=50, show_default=True, help="The newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON Lines, with all columns.")
@@ -55,7 +55,7 @@ def list_entries(*, limit: int, as_json: bool, **filters: Any) -> int:
     return ExitCode.DONE
 
 
-@command.command("show", short_help="One dispatch: rounds, answers, outcome.")
+@command.command("show", short_help="One dispatch: rounds, answers, outcome.", epilog=examples("v2g-console journal show 7f3a"))
 @click.argument("dispatch_id")
 @_journal_options
 @click.option("--json", "as_json", is_flag=True, help="Its entries as JSON Lines.")
@@ -77,7 +77,7 @@ def show_dispatch(*, dispatch_id: str, as_json: bool, **where: Any) -> int:
     return ExitCode.DONE
 
 
-@command.command("verify", short_help="Prove that nothing was changed, removed or cut off.")
+@command.command("verify", short_help="Prove that nothing was changed, removed or cut off.", epilog=examples("v2g-console journal verify"))
 @_journal_options
 @click.option("--head", "head_text", metavar="NUMBER:HASH", help="Also prove that this head, noted earlier, is in it.")
 def verify_journal(*, head_text: str | None, **where: Any) -> int:
@@ -96,7 +96,9 @@ def verify_journal(*, head_text: str | None, **where: Any) -> int:
     return ExitCode.DONE if verdict.ok else ExitCode.FAILED
 
 
-@command.command("export", short_help="Entries as JSON Lines or CSV.")
+@command.command(
+    "export", short_help="Entries as JSON Lines or CSV.", epilog=examples("v2g-console journal export --last 24h -o today.jsonl")
+)
 @_filter_options
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True, help="csv: a row a vehicle.")
 @click.option("-o", "--output", type=click.File("w", encoding="utf-8", lazy=False), default="-", help="Default: standard output.")

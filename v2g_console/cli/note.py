@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import engine_options
+from v2g_console.cli.parameters import engine_options, examples
 
 
-@click.command("note", short_help="Write something down for the next shift.")
+@click.command(
+    "note", short_help="Write something down for the next shift.", epilog=examples('v2g-console note "transformer at lyon-2 is warm"')
+)
 @click.argument("text")
 @engine_options
 def command(text: str, config_path: Path | None, socket_file: Path | None, as_json: bool) -> int:

@@ -61,6 +61,11 @@ READABLE_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 OWN_PATH: Final = click.Path(dir_okay=False, path_type=Path)
 
 
+def examples(*lines: str) -> str:
+    """The end of a command's help: lines that can be typed as they are."""
+    return "".join(("\b\n", "Examples:" if len(lines) > 1 else "Example:", *(f"\n  {line}" for line in lines)))
+
+
 def together(*options: Decorator) -> Decorator:
     """Several options as one decorator, shown in the order given."""
 

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import engine_options
+from v2g_console.cli.parameters import engine_options, examples
 
 
-@click.command("reject", short_help="Drop a request of somebody else that waits for approval.")
+@click.command(
+    "reject",
+    short_help="Drop a request of somebody else that waits for approval.",
+    epilog=examples('v2g-console reject a7f3 --reason "too much for this hour"'),
+)
 @click.argument("approval_id")
 @click.option("--reason", default="", metavar="TEXT", help="Kept in the record.")
 @engine_options

@@ -5,10 +5,14 @@ from typing import Any
 
 import click
 
-from v2g_console.cli.parameters import READABLE_FILE, Number, config_option, drawing_options
+from v2g_console.cli.parameters import READABLE_FILE, Number, config_option, drawing_options, examples
 
 
-@click.command("replay", short_help="The console over a recording made with --record.")
+@click.command(
+    "replay",
+    short_help="The console over a recording made with --record.",
+    epilog=examples("v2g-console replay shift.rec --seek 14:02 --speed 4"),
+)
 @click.argument("file", type=READABLE_FILE)
 @click.option("--speed", type=Number("factor", 0.1, 1000.0), default=1.0, show_default=True, help="How many times faster than it was.")
 @click.option(

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import engine_options
+from v2g_console.cli.parameters import engine_options, examples
 
 
-@click.command("resume", short_help="Lift STOP. Restarts nothing.")
+@click.command("resume", short_help="Lift STOP. Restarts nothing.", epilog=examples("v2g-console resume"))
 @engine_options
 def command(config_path: Path | None, socket_file: Path | None, as_json: bool) -> int:
     """Lift the STOP latch: dispatches may start again, and none does by itself."""

@@ -5,10 +5,14 @@ from typing import Any
 
 import click
 
-from v2g_console.cli.parameters import config_option, screen_options
+from v2g_console.cli.parameters import config_option, examples, screen_options
 
 
-@click.command("run", short_help="Engine and console (--no-ui: the engine alone). The default.")
+@click.command(
+    "run",
+    short_help="Engine and console (--no-ui: the engine alone). The default.",
+    epilog=examples("v2g-console run", "v2g-console run --no-ui -c /etc/v2g-console/config.yaml"),
+)
 @config_option
 @screen_options
 def command(config_path: Path | None, **screen: Any) -> int:

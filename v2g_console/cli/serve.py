@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import click
 
-from v2g_console.cli.parameters import COUNT, READABLE_FILE, config_option, socket_option, together
+from v2g_console.cli.parameters import COUNT, READABLE_FILE, config_option, examples, socket_option, together
 
 _LEAST_TOKEN_CHARS: Final = 24
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost"})
@@ -24,7 +24,9 @@ _look_options: Final = together(
 )
 
 
-@click.command("serve", short_help="The console in a browser.")
+@click.command(
+    "serve", short_help="The console in a browser.", epilog=examples("v2g-console serve", "v2g-console serve --port 8080 --low-bandwidth")
+)
 @_where_options
 @_look_options
 @config_option

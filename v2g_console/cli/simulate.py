@@ -5,10 +5,14 @@ from typing import Any
 
 import click
 
-from v2g_console.cli.parameters import COUNT, MILLISECONDS, READABLE_FILE, SHARE, Number
+from v2g_console.cli.parameters import COUNT, MILLISECONDS, READABLE_FILE, SHARE, Number, examples
 
 
-@click.command("simulate", short_help="Vehicles only, on any broker.")
+@click.command(
+    "simulate",
+    short_help="Vehicles only, on any broker.",
+    epilog=examples("v2g-console simulate --broker tcp://127.0.0.1:1883 --vehicles 200"),
+)
 @click.option("--broker", metavar="URL", required=True, help="tcp://, mqtt://, ssl:// or mqtts://host:port.")
 @click.option("--vehicles", type=COUNT, required=True, help="How many.")
 @click.option("--sites", type=COUNT, default=4, show_default=True, help="Sites they are spread over.")

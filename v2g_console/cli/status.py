@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import engine_options
+from v2g_console.cli.parameters import engine_options, examples
 
 
-@click.command("status", short_help="The running engine: link, fleet, dispatches.")
+@click.command("status", short_help="The running engine: link, fleet, dispatches.", epilog=examples("v2g-console status"))
 @engine_options
 def command(config_path: Path | None, socket_file: Path | None, as_json: bool) -> int:
     """Show engine, link, fleet and dispatches of the running engine."""

@@ -97,7 +97,7 @@ def _dispatch(dispatch: DispatchView) -> tuple[str, ...]:
         regulation_text(dispatch.requested_kw),
         number(dispatch.acknowledged_kw),
         number(dispatch.delivered_kw),
-        number(dispatch.shortfall_kw),
+        number(max(0.0, dispatch.shortfall_kw)),
         f"{dispatch.progress.acked + dispatch.progress.limited}/{dispatch.vehicles}",
         "-" if dispatch.remaining_s is None else duration_text(dispatch.remaining_s),
     )

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import Duration, engine_options
+from v2g_console.cli.parameters import Duration, engine_options, examples
 
 
-@click.command("stop", short_help="STOP: latched; every vehicle back to its baseline.")
+@click.command(
+    "stop",
+    short_help="STOP: latched; every vehicle back to its baseline.",
+    epilog=examples('v2g-console stop --wait --reason "smoke in hall 3"', "v2g-console stop --list"),
+)
 @click.option("--reason", default="", metavar="TEXT", help="Kept in the record.")
 @click.option("--wait", is_flag=True, help="Wait for the vehicles; list who is silent, with the next manual step. Exit code 4 then.")
 @click.option("--timeout", "timeout_s", type=Duration(), default="60s", show_default=True, help="--wait: no longer than this.")

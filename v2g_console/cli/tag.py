@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import engine_options
+from v2g_console.cli.parameters import engine_options, examples
 
 
 @click.group("tag", short_help="Tags on vehicles, sites, the fleet: add, rm, ls.")
@@ -12,7 +12,9 @@ def command() -> None:
     """Tags: INHIBIT takes out of everything, CAUTION warns and asks. Release and STOP ignore both."""
 
 
-@command.command("add", short_help="Hang a tag up.")
+@command.command(
+    "add", short_help="Hang a tag up.", epilog=examples('v2g-console tag add INHIBIT --site lyon-2 --note "transformer is warm"')
+)
 @click.argument("kind", type=click.Choice(["INHIBIT", "CAUTION"], case_sensitive=False))
 @click.option("--vehicle", metavar="ID", help="On this vehicle.")
 @click.option("--site", metavar="NAME", help="On every vehicle of this site, also those that come later.")
@@ -44,7 +46,7 @@ def add(
     return ask(config_path, socket_file, Tag(kind=TagKind(kind.upper()), scope=scope, name=name, note=note), as_json, hung_lines)
 
 
-@command.command("rm", short_help="Take a tag down.")
+@command.command("rm", short_help="Take a tag down.", epilog=examples('v2g-console tag rm t6385 --note "cooled down"'))
 @click.argument("tag_id")
 @click.option("--note", required=True, metavar="TEXT", help="Why it may go; kept in the record.")
 @engine_options
@@ -57,7 +59,7 @@ def remove(tag_id: str, note: str, config_path: Path | None, socket_file: Path |
     return ask(config_path, socket_file, Untag(tag_id=tag_id, note=note), as_json, removed_lines)
 
 
-@command.command("ls", short_help="List the tags.")
+@command.command("ls", short_help="List the tags.", epilog=examples("v2g-console tag ls"))
 @engine_options
 def list_tags(config_path: Path | None, socket_file: Path | None, as_json: bool) -> int:
     """List all tags, oldest first."""

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import KILOWATTS, engine_options
+from v2g_console.cli.parameters import KILOWATTS, engine_options, examples
 
 
-@click.command("update", short_help="Give a dispatch under way a new target.")
+@click.command("update", short_help="Give a dispatch under way a new target.", epilog=examples("v2g-console update 7f3a --power-kw -200"))
 @click.argument("dispatch_id")
 @click.option(
     "--power-kw", type=KILOWATTS, required=True, help="The new target, with its sign: positive is up; 0 keeps its vehicles at rest."

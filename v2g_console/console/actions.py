@@ -74,7 +74,9 @@ class Action:
 
     def blocked(self, model: ConsoleModel) -> str | None:
         """Why it can't be done now, or None."""
-        return kept_back(self.id, model) or (None if self.guard is None else self.guard(model))
+        # Of several sites another one may be stopped by who may not stop this one: the guard looks at the rights at each.
+        kept = None if model.neighbours and self.danger is Danger.STOPS and self.guard is _may_stop else kept_back(self.id, model)
+        return kept or (None if self.guard is None else self.guard(model))
 
 
 def _writes(model: ConsoleModel) -> str | None:
@@ -103,8 +105,8 @@ def _may_stop(model: ConsoleModel) -> str | None:
 
 
 def may_stop_here(model: ConsoleModel) -> str | None:
-    """Why this engine can't be stopped now, or None."""
-    refusal = _writes(model)
+    """Why this person can't stop this engine now, or None."""
+    refusal = kept_back("dispatch.stop", model) or _writes(model)
     if refusal is None and model.snapshot is not None and model.snapshot.engine.stopped:
         return f"STOP is latched already: {shown_key('dispatch.resume', model)} resumes"
     return refusal
@@ -169,7 +171,15 @@ def _may_reset_trust(model: ConsoleModel) -> str | None:
 
 
 def _may_tag(model: ConsoleModel) -> str | None:
-    return _writes(model) or _has_vehicle(model)
+    return _writes(model) or (None if model.fleet_view.marks else _has_vehicle(model))
+
+
+def _has_fleet(model: ConsoleModel) -> str | None:
+    return "no vehicle has answered yet" if model.snapshot is None or not len(model.snapshot.fleet) else None
+
+
+def _has_marks(model: ConsoleModel) -> str | None:
+    return None if model.fleet_view.marks else "no vehicle is marked: Space marks one"
 
 
 def _has_stop(model: ConsoleModel) -> str | None:
@@ -286,10 +296,18 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "overview.open", "Open the selected dispatch", ("enter",), O, "open_dispatch", "Open", 25, in_palette=False, guard=_has_dispatch
     ),
     Action("overview.filter", "Find a vehicle in the fleet", ("slash",), O, "filter_fleet", "Filter", 35),
-    Action("fleet.filter", "Filter by id, site, state", ("slash",), F, "filter", "Filter", 22),
-    Action("fleet.sort", "Sort by the next column", ("o",), F, "sort_next", "Sort", 23),
+    Action("fleet.filter", "Filter by id, site, state", ("slash",), F, "filter", "Filter", 6),
+    Action("fleet.sort", "Sort by the next column", ("o",), F, "sort_next", "Sort", 8),
     Action("fleet.sort_reverse", "Turn the order round", ("O",), F, "sort_reverse", "", 24),
     Action("fleet.open", "Open the vehicle under the cursor", ("enter",), F, "open_vehicle", "Open", 25, in_palette=False),
+    Action("fleet.mark", "Mark the vehicle under the cursor, or take its mark away", ("space",), F, "mark", "Mark", 7, in_palette=False),
+    Action("fleet.mark_all", "Mark all that the filter lets through", ("m",), F, "mark_all", "", 27, guard=_has_fleet),
+    Action("fleet.unmark_all", "Take all marks away", ("M",), F, "unmark_all", "", 28, guard=_has_marks),
+    Action("fleet.views", "Saved views: use, save, delete", ("v",), F, "saved_views", "Views", 14),
+    Action("fleet.columns", "Choose the columns", ("l",), F, "choose_columns", "Columns", 14, guard=_has_fleet),
+    Action("fleet.export", "Export what is listed as CSV or JSON", ("x",), F, "export", "Export", 23, guard=_has_fleet),
+    Action("fleet.copy", "Copy the marked ids, or that under the cursor", ("y",), F, "copy", "", 32, guard=_has_fleet),
+    Action("fleet.copy_rows", "Copy the lines on screen", ("Y",), F, "copy_rows", "", 33, guard=_has_fleet),
     Action("fleet.back", "Back", ("escape",), F, "back", "", 45, in_palette=False),
     Action("composer.arm", "Arm the plan", ("enter",), C, "arm", "Arm", 10, Danger.ACTS, in_palette=False, guard=_may_compose),
     Action("composer.send", "Send the armed plan", ("f5",), C, "send", "Send", 11, Danger.ACTS, True, in_palette=False, guard=_may_compose),

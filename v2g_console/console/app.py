@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final
 
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
 
@@ -27,7 +27,8 @@ from v2g_console.console.screens.base import ConsoleScreen, bindings_of
 from v2g_console.console.screens.overview import OverviewScreen
 from v2g_console.console.terminal import wants_no_color
 from v2g_console.console.textual_private import forget_stop_signals, rebind
-from v2g_console.console.themes import BUILT_IN, load_themes, variables
+from v2g_console.console.themes import BUILT_IN, variables
+from v2g_console.console.theming import ThemingApp
 from v2g_console.contract.events import AlarmRaised, ApprovalAsked, Event
 from v2g_console.contract.port import EnginePort
 from v2g_console.contract.requests import Origin
@@ -41,7 +42,7 @@ class ConsoleCrashError(RuntimeError):
     """The console broke; the message is its report, without values of variables."""
 
 
-class ConsoleApp(NavigatingApp):
+class ConsoleApp(ThemingApp, NavigatingApp):
     """The console over one engine. `shelf` holds the themes; `model` what is known."""
 
     TITLE = "V2G CONSOLE"
@@ -49,7 +50,12 @@ class ConsoleApp(NavigatingApp):
     # Textual would bind its own palette key; the registry has ours.
     ENABLE_COMMAND_PALETTE = False
     NOTIFICATION_TIMEOUT = 8.0
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of(actions_of(Scope.GLOBAL))
+    # Tab is decided before the next key goes anywhere: Textual's own would let keys typed quickly after it land in the old field.
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings_of(actions_of(Scope.GLOBAL)),
+        Binding("tab", "focus_next", "Next", show=False, priority=True),
+        Binding("shift+tab", "focus_previous", "Previous", show=False, priority=True),
+    ]
     CSS = """
     ConsoleScreen { background: $background; color: $foreground; scrollbar-size-vertical: 1; }
     ChoiceDialog Toast { display: none; }
@@ -75,10 +81,7 @@ class ConsoleApp(NavigatingApp):
         of_replay = actions_of(Scope.REPLAY) if self.model.replay is not None else ()
         rebind(self, bindings_of(actions_of(Scope.GLOBAL) + of_replay, options.keys), options.keys)
         self.glyphs = glyphs_for(options.ascii)
-        self.shelf = load_themes()
-        for theme in self.shelf.themes.values():
-            self.register_theme(theme)
-        self.theme, self._theme_problem = self.shelf.choose(options.theme)
+        self._theme_problem = self.shelve_themes(options.theme)
         self._monotonic_s = monotonic_s
         self.pulling = False
         self._dropped_told = 0
@@ -102,6 +105,9 @@ class ConsoleApp(NavigatingApp):
         for problem in (*self.shelf.problems, self._theme_problem):
             if problem:
                 self.say(problem, "warning")
+        for wrong in self.options.keys_wrong:
+            self.say(f"the built-in keys hold, since those of the configuration can't be used: {wrong}", "warning")
+        self.watch_themes()
         self.set_interval(1.0 / self.options.refresh_hz, self.tick)
         self.call_after_refresh(self.tick)
         if self.when_running is not None:
@@ -200,7 +206,9 @@ class ConsoleApp(NavigatingApp):
             return
         if action.handler in self._under_way:
             if isinstance(self.screen, ConsoleScreen) and action.danger is not Danger.NONE:
-                self.say(f"{action.title}: the engine has not answered the last one yet", "warning")
+                told = f"{action.title}: the engine has not answered the last one yet"
+                if told not in list(self.notices)[-1:]:
+                    self.say(told, "warning")
             return
         handler = getattr(self.screen, f"do_{action.handler}", None) or getattr(self, f"do_{action.handler}")
         outcome = handler()
@@ -215,18 +223,6 @@ class ConsoleApp(NavigatingApp):
             await outcome
         finally:
             self._under_way.discard(action.handler)
-
-    def action_use_theme(self, name: str) -> None:
-        """Switch the theme at once."""
-        self.theme, problem = self.shelf.choose(name)
-        if problem:
-            self.say(problem, "warning")
-
-    def do_next_theme(self) -> None:
-        """The next theme on the shelf."""
-        names = list(self.shelf.themes)
-        self.action_use_theme(names[(names.index(self.theme) + 1) % len(names)])
-        self.say(f"theme {self.theme}")
 
     def do_palette(self) -> None:
         """Textual's command palette, filled from the registry."""

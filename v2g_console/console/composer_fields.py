@@ -63,8 +63,11 @@ class Checked:
     options: Word
 
 
-def check_fields(texts: FieldTexts, known: Known) -> Checked:
-    """Check all fields. `Known` tables that are still empty let any name through: the engine says what is wrong with it."""
+def check_fields(texts: FieldTexts, known: Known, vehicles: tuple[str, ...] = ()) -> Checked:
+    """Check all fields. `Known` tables that are still empty let any name through: the engine says what is wrong with it.
+
+    `vehicles`: ids that the dispatch is limited to, besides what the fields say; () for all.
+    """
     power_kw, power = _power(texts.power)
     signal, signed_kw, signal_word, direction = _signal(texts.signal, power_kw)
     duration_s, duration = _duration(texts.duration)
@@ -83,6 +86,7 @@ def check_fields(texts: FieldTexts, known: Known) -> Checked:
             allocator=allocator,
             sites=sites,
             segments=segments,
+            vehicles=vehicles,
             preempt=texts.preempt == "yes",
             accept_partial=None if texts.partial == AS_CONFIGURED else texts.partial == "yes",
         )

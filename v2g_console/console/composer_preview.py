@@ -59,14 +59,15 @@ def signed_kw(power_kw: float, glyphs: Glyphs) -> str:
     return glyphs.draw(regulation_text(power_kw))
 
 
-def sent_rows(plan: PlanView, sites: tuple[str, ...], segments: tuple[str, ...], glyphs: Glyphs) -> list[Content]:
-    """Exactly what will be sent, for the eye that checks it a last time."""
+def sent_rows(plan: PlanView, sites: tuple[str, ...], segments: tuple[str, ...], glyphs: Glyphs, *, marked: int = 0) -> list[Content]:
+    """Exactly what will be sent, for the eye that checks it a last time. `marked`: how many vehicles it is limited to; 0: no limit."""
     where = f"at {', '.join(sites)}" if sites else "at all sites"
     who = f", segments {', '.join(segments)}" if segments else ""
+    only = f" of {grouped(marked)} marked" if marked else ""
     short = plan.shortfall_kw if abs(plan.shortfall_kw) >= NOTABLE_KW else 0.0
     rows = [
         line((f"{plan.signal}  {signed_kw(plan.allocated_kw, glyphs)}", "bold"), f"   {direction_words(plan.requested_kw)}"),
-        line((f"to {grouped(plan.vehicles)} vehicles for {duration_text(plan.duration_s)}", "bold"), f"   {where}{who}"),
+        line((f"to {grouped(plan.vehicles)} vehicles{only} for {duration_text(plan.duration_s)}", "bold"), f"   {where}{who}"),
     ]
     taken = takes_words(plan)
     if short or taken:

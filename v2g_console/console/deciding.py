@@ -46,7 +46,8 @@ class DecidingApp(OperatingApp):
         idle_s = lock.idle_s
         unlock, stop = (shown_key(action_id, self.model) for action_id in ("console.unlock", "dispatch.stop"))
         self.say(
-            f"nobody touched this console for {duration_text(idle_s)}: it is view-only now. {unlock} takes it back into use, {stop} still stops"
+            f"nobody touched this console for {duration_text(idle_s)}: it is view-only now."
+            f" {unlock} takes it back into use, {stop} still stops"
         )
         self.run_worker(self._record_lock(idle_s), group="lock")
 

@@ -86,7 +86,7 @@ def _what(view: DispatchView, width_cells: int, glyphs: Glyphs) -> Content:
 
 def _powers(view: DispatchView, width_cells: int) -> Content:
     """What is wrong comes before what is usual where room is short."""
-    short = abs(view.shortfall_kw) >= NOTABLE_KW and view.shortfall_kw * view.requested_kw > 0
+    short = view.shortfall_kw >= NOTABLE_KW
     uncertain = abs(view.uncertain_kw) >= NOTABLE_KW
     same = abs(view.allocated_kw - view.requested_kw) < NOTABLE_KW
     delivered = "not measured" if view.delivered_kw is None else _kw(view.delivered_kw)

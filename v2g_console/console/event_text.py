@@ -41,7 +41,7 @@ def answers_text(acked: int, limited: int, rejected: int, silent: int, vehicles:
 
 def _ended(event: DispatchEnded) -> tuple[str, Severity]:
     what = f"#{event.dispatch_id[:4]} {event.signal}"
-    short = f" {grouped(abs(event.shortfall_kw))} kW short" if abs(event.shortfall_kw) >= NOTABLE_KW else ""
+    short = f" {grouped(event.shortfall_kw)} kW short" if event.shortfall_kw >= NOTABLE_KW else ""
     answers = answers_text(event.acked, event.limited, event.rejected, event.silent, event.vehicles)
     owed = f"; {counted(event.owed, 'vehicle has', 'vehicles have')} not confirmed the release" if event.owed else ""
     released = f"; {counted(event.released, 'release', 'releases')} confirmed" if event.released else ""

@@ -11,7 +11,6 @@ Terms are separated by spaces and all must hold; `!` in front of a term turns it
 """
 
 import re
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -249,7 +248,9 @@ def _term(word: str) -> Term:
     body = word.removeprefix("!")
     plain = body.replace('"', "")
     if not plain:
-        raise FilterError("! must be followed by a term, for example !state:idle" if inverse else '"" is empty: write a text between the quotes')
+        raise FilterError(
+            "! must be followed by a term, for example !state:idle" if inverse else '"" is empty: write a text between the quotes'
+        )
     return Term(Contains(plain) if body.startswith('"') else _test(plain), inverse)
 
 

@@ -13,7 +13,7 @@ NamedKeys = Mapping[str, tuple[str, ...]]
 NO_KEY: Final = "no key"
 """Shown where an action has none."""
 _NAMED: Final = frozenset(
-    "enter escape tab space up down left right home end pageup pagedown insert delete backspace".split()
+    ["enter", "escape", "tab", "space", "up", "down", "left", "right", "home", "end", "pageup", "pagedown", "insert", "delete", "backspace"]
     + [f"f{number}" for number in range(1, 25)]
 )
 _OTHER_NAMES: Final = {

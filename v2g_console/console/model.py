@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from v2g_console.attach.recorder import RecordingNews
-from v2g_console.console.replay import ReplayPort
+from v2g_console.console.fleet_view import FleetView
 from v2g_console.console.keys import NamedKeys
+from v2g_console.console.replay import ReplayPort
 from v2g_console.console.view_lock import ViewLock
 from v2g_console.contract.alarms import AlarmView
 from v2g_console.contract.events import Event
@@ -49,10 +50,11 @@ class EngineContact:
 class ConsoleModel:
     """Holds state for the screens; belongs to the console's loop.
 
-    `replay` is set if the engine is a recording, `recording` while one is being made. `selected_dispatch_id` and `selected_vehicle_id` are what an action without a further argument is about. They are ids, never rows.
+    `replay` is set if the engine is a recording, `recording` while one is being made. `selected_dispatch_id` and `selected_vehicle_id` are
+    what an action without a further argument is about. They are ids, never rows.
 
-    Where a console shows several engines, `site_name` is what this one is called (safe to draw) and `neighbours` are the models of all, this
-    one among them, in order; for a single engine "" and (). `heard_at_ms`: UTC when the newest snapshot came in, else of the start.
+    Where a console shows several engines, `site_name` is what this one is called (safe to draw) and `neighbours` are the models of all of
+    them, in order, this one too; for a single engine "" and (). `heard_at_ms`: UTC when the newest snapshot came in, else of the start.
     """
 
     def __init__(self, port: EnginePort, origin: Origin, monotonic_s: Callable[[], float] = time.monotonic) -> None:
@@ -63,6 +65,7 @@ class ConsoleModel:
         self.newest_events: tuple[Event, ...] = ()
         self.selected_dispatch_id: str | None = None
         self.selected_vehicle_id: str | None = None
+        self.fleet_view = FleetView()
         self.view_lock = ViewLock(monotonic_s)
         self.keys: NamedKeys = {}
         self.replay = port if isinstance(port, ReplayPort) else None
@@ -88,7 +91,10 @@ class ConsoleModel:
         try:
             snapshot = await self._port.snapshot()
             batch = await self._port.events(self._next_event, 0.0)
-        except (ConnectionError, TimeoutError, OSError) as error:
+        except TimeoutError:  # it hangs, and may still act: not gone but silent, which its age tells
+            self._problem = ""
+            return False
+        except OSError as error:  # ConnectionError is among them
             self._problem = str(error) or type(error).__name__
             return False
         self._problem = ""

@@ -56,7 +56,8 @@ class NavigatingApp(DecidingApp):
     async def _open(self, screen: ConsoleScreen) -> None:
         """All of one thing, over where one is; nothing happens where it is on screen already."""
         async with self._navigation:
-            there = type(self.screen) is type(screen) and isinstance(self.screen, ConsoleScreen) and self.screen.crumb == screen.crumb
+            top = self.screen
+            there = isinstance(top, ConsoleScreen) and type(top) is type(screen) and top.crumb == screen.crumb
             if not there and not self._busy_with_a_question():
                 await self.push_screen(screen)
 
@@ -120,7 +121,8 @@ class NavigatingApp(DecidingApp):
 
         async with self._navigation:
             if not self._busy_with_a_question():
-                await self.push_screen(ComposerScreen(self.model, self.glyphs, send_delay_s=self.options.send_delay_s))
+                vehicles = self.screen.dispatch_scope if isinstance(self.screen, ConsoleScreen) else ()
+                await self.push_screen(ComposerScreen(self.model, self.glyphs, send_delay_s=self.options.send_delay_s, vehicles=vehicles))
 
     async def do_open_dispatch(self) -> None:
         """All of the selected dispatch."""

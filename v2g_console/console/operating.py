@@ -7,6 +7,7 @@ from typing import Final
 from textual.content import Content
 
 from v2g_console.console.actions import action_of, shown_key
+from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.options import ConsoleExit, Severity
 from v2g_console.console.outcomes import Act, Outcomes
@@ -16,11 +17,12 @@ from v2g_console.console.screens.note import NoteDialog
 from v2g_console.console.screens.update_target import UpdateTargetDialog, updated_text
 from v2g_console.console.tagging import hang_tag, take_tag_down
 from v2g_console.console.textual_private import QuietCrashApp
+from v2g_console.contract.link import LinkState
 from v2g_console.contract.replies import Accepted, Refused, VehicleView
 from v2g_console.contract.requests import AckAlarm, Cancel, Fleet, Note, Request, ResetTrust, Resume, Retry, Stop, Update
 from v2g_console.contract.snapshot import DispatchView
 from v2g_console.contract.stop import StopView
-from v2g_console.domain.units import counted, duration_text, grouped, regulation_text
+from v2g_console.domain.units import both_ways_text, counted, duration_text, grouped, regulation_text
 
 log = logging.getLogger(__name__)
 NO: Final = Choice("stay", "n", "No, go back")
@@ -29,6 +31,8 @@ _NOTICE_CELLS: Final = 300
 
 class OperatingApp(QuietCrashApp[ConsoleExit]):
     """The part of the console that acts. `notices` keeps what was said, newest last; the log has it too."""
+
+    glyphs: Glyphs
 
     def __init__(self, model: ConsoleModel, ansi_color: bool | None) -> None:
         super().__init__(ansi_color=ansi_color)
@@ -69,6 +73,7 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
                 line("Sends every vehicle back to its baseline and blocks new"),
                 line("dispatches until somebody resumes."),
                 self.load_line(),
+                *self._waits_for_link(),
             ],
             NO,
             [Choice("stop", "y", "Yes, STOP")],
@@ -110,7 +115,7 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
             return
         dialog = ChoiceDialog(
             "Cancel the dispatch",
-            [dispatch_line(view), line("Ends now; its vehicles go back to their baseline.")],
+            [dispatch_line(view), line("Ends now; its vehicles go back to their baseline."), *self._waits_for_link()],
             NO,
             [Choice("cancel", "y", "Yes, cancel it")],
         )
@@ -208,6 +213,7 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
                 self.load_line(),
                 line("Release: ends them, sends every vehicle back, then quits."),
                 line("Keep: the engine goes on without a screen."),
+                *self._waits_for_link(),
             ],
             Choice("stay", "n", "Stay"),
             [Choice("release", "r", "Release"), Choice("keep", "k", "Keep")],
@@ -223,9 +229,16 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         active = self.model.active_dispatches()
         if not active:
             return line("No dispatch is active.")
-        vehicles, target_kw = sum(view.vehicles for view in active), sum(abs(view.requested_kw) for view in active)
+        vehicles = self.model.snapshot.summary.dispatched if self.model.snapshot is not None else 0
         dispatches, moved = counted(len(active), "dispatch", "dispatches"), counted(vehicles, "vehicle", "vehicles")
-        return line((f"Active: {dispatches}, {moved}, {grouped(target_kw)} kW.", "bold"))
+        power = self.glyphs.draw(both_ways_text(view.requested_kw for view in active))
+        return line((f"Active: {dispatches}, {moved}, {power}.", "bold"))
+
+    def _waits_for_link(self) -> list[Content]:
+        """What has to be known before vehicles are sent back without a link."""
+        if self.model.snapshot is None or self.model.snapshot.link.state in {LinkState.UP, LinkState.SUSPECT}:
+            return []
+        return [line((f"{self.glyphs.cross} The link is down: no vehicle is told before it is back.", "bold"))]
 
 
 def stop_text(view: StopView, list_key: str) -> str:

@@ -39,10 +39,17 @@ class ConsoleOptions:
     recording: RecordingNews | None = None
     send_delay_s: float = 0.0
     keys: NamedKeys = field(default_factory=dict)
+    keys_wrong: tuple[str, ...] = ()
 
     @classmethod
     def from_settings(cls, settings: ConsoleSettings, demo: bool = False, leave_message: str = "") -> "ConsoleOptions":
-        """The options that a configuration asks for; a low bandwidth never refreshes more than once a second."""
+        """The options that a configuration asks for; a low bandwidth never refreshes more than once a second.
+
+        Keys that can't be used leave all actions with their built-in ones, and the console says so.
+        """
+        from v2g_console.console.keys_checks import key_findings
+
+        wrong = key_findings(settings.keys)
         return cls(
             theme=settings.theme,
             refresh_hz=min(1.0, settings.refresh_hz) if settings.low_bandwidth else settings.refresh_hz,
@@ -51,5 +58,6 @@ class ConsoleOptions:
             demo=demo,
             leave_message=leave_message,
             send_delay_s=settings.send_delay_s,
-            keys=named_keys(settings.keys),
+            keys={} if wrong else named_keys(settings.keys),
+            keys_wrong=tuple(one.message for one in wrong),
         )

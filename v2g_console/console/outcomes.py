@@ -81,8 +81,7 @@ def outcome_text(act: Act, view: DispatchView) -> Told:
     progress = view.progress
     answers = answers_text(progress.acked, progress.limited, progress.rejected, progress.silent, progress.commanded)
     again = f" {counted(max(0, act.silent - progress.silent), 'more has', 'more have')} answered;" if act.silent else ""
-    short_kw = abs(view.shortfall_kw)
-    short = f", {grouped(short_kw)} kW short" if short_kw >= NOTABLE_KW else ""
+    short = f", {grouped(view.shortfall_kw)} kW short" if view.shortfall_kw >= NOTABLE_KW else ""
     partial = bool(short or progress.limited or progress.rejected or progress.silent)
     power = f"{regulation_text(view.acknowledged_kw)} of {regulation_text(view.requested_kw)}{short}"
     text = f"{view.short_id} {act.word}{', PARTIAL' if partial else ''}:{again} {answers}; {power}"

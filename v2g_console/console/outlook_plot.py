@@ -47,10 +47,10 @@ def band_rows(name: str, unit: str, bands: Sequence[Band], width_cells: int, hei
     return rows
 
 
-def legend(glyphs: Glyphs) -> Content:
+def legend(glyphs: Glyphs) -> tuple[str, ...]:
     """What the two shades mean."""
     solid, shade = _shades(glyphs)
-    return line((f"{solid} nine times out of ten (P90)  {shade} as often as not (P50)  hours in UTC", "$muted"))
+    return f"{solid} nine times out of ten (P90)", f"{shade} as often as not (P50)", "hours in UTC"
 
 
 def column_rows(counts: Sequence[int], names: Sequence[str], width_cells: int, bar_lines: int, glyphs: Glyphs) -> list[Content]:
@@ -97,7 +97,8 @@ def _hours(shown: Sequence[Band], cells: int) -> str:
     text = ""
     for at, band in enumerate(shown):
         fits = len(text) <= at * cells
-        if at and fits and int(_hour(band.utc_ms)) % every == 0 and (at * cells > 3 or cells >= 4):
+        inside = (at * cells + 2) <= len(shown) * cells
+        if at and fits and inside and int(_hour(band.utc_ms)) % every == 0 and (at * cells > 3 or cells >= 4):
             text = text.ljust(at * cells) + _hour(band.utc_ms)
         elif not at:
             text = "now"

@@ -9,6 +9,7 @@ from v2g_console.console.commitments import commitment_rows
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.outlook_plot import LEAST_BAND_LINES, Band, band_rows, column_rows, legend
 from v2g_console.console.safe_text import line
+from v2g_console.console.widgets.pane import packed
 from v2g_console.console.widgets.text_pane import beside, title
 from v2g_console.contract.forecast import ForecastPoint, ForecastView
 from v2g_console.contract.snapshot import FleetSummary, Snapshot
@@ -17,6 +18,7 @@ from v2g_console.domain.units import grouped
 TWO_COLUMNS_FROM_CELLS: Final = 76
 MOST_COMMITMENTS: Final = 6
 _SOC_NAMES: Final = tuple(f".{tenth}" for tenth in range(10))
+_COUNTED: Final = ("headroom is for 15 min", "inhibited, dispatched and departed vehicles are left out")
 _NO_PREDICTION: Final = "prediction.engine is none: who is there now is taken to stay"
 
 
@@ -41,10 +43,7 @@ def outlook_rows(
         rows += [row for block in blocks for row in (*block, line(""))]
     if forecast is None:
         return rows if trouble else [*rows, line(("asking the engine for its forecast", "$muted"))]
-    notes = [
-        legend(glyphs),
-        line(("headroom: 15 min, without inhibited vehicles, those of a dispatch, those past their departure", "$muted")),
-    ]
+    notes = packed([(text, "$muted") for text in (*legend(glyphs), *_COUNTED)], width_cells)
     return [*rows, *notes, *([line((_NO_PREDICTION, "bold"))] if forecast.engine == "none" else [])]
 
 

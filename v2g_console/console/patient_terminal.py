@@ -3,7 +3,6 @@
 import os
 import select
 import termios
-import threading
 import time
 from collections.abc import Callable
 from typing import Final, TextIO
@@ -23,7 +22,7 @@ class PatientTerminal:
 
     def __init__(self, descriptor: int, when_lost: Callable[[], None]) -> None:
         self._when_lost = when_lost
-        self._ending = threading.Event()
+        self._ending = False  # no Event: setting one takes a lock, and the handler of a second signal would wait for the first's
         self._deaf = self._closed = False
         self._given = descriptor
         self._descriptor = _opened_anew(descriptor)
@@ -37,7 +36,7 @@ class PatientTerminal:
 
     def end(self) -> None:
         """From now on wait no longer than PATIENCE_S for a reader. May be called from a signal handler and any number of times."""
-        self._ending.set()
+        self._ending = True
 
     def write(self, text: str) -> int:
         """Write all of it, or throw it away; returns its length in characters."""
@@ -46,7 +45,7 @@ class PatientTerminal:
         while left and self.usable and self._descriptor >= 0:
             taken = self._offer(left)
             left = left[taken:]
-            if taken or not self._ending.is_set():
+            if taken or not self._ending:
                 taken_at_s = None
             elif taken_at_s is None:
                 taken_at_s = time.monotonic()
@@ -60,7 +59,7 @@ class PatientTerminal:
             if self._poll.poll(_POLL_S * 1000):
                 return os.write(self._descriptor, left)
         except BlockingIOError:
-            self._ending.wait(_POLL_S)
+            time.sleep(_POLL_S)
         except OSError:
             self._closed = True
             self._when_lost()

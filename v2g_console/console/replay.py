@@ -19,7 +19,7 @@ from v2g_console.contract.snapshot import FleetColumns, Snapshot
 
 SPEEDS: Final = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 EVENTS_KEPT: Final = 2000
-_FEW_STEPS: Final = 20
+_FEW_STEPS: Final = 4
 """More moments than this are read on another thread, so that the screen stays alive."""
 
 

@@ -44,6 +44,7 @@ REPLAY_TEXT: Final = "this is a recording: nothing can be sent, and nothing is p
 NOT_RECORDED: Final = "not in the recording"
 _LATEST_MS: Final = 253_402_300_799_000
 _TAG_NAMES: Final = {"": "", "c": TagKind.CAUTION.value, "X": TagKind.INHIBIT.value}
+_WORST_FIRST: Final = {name: rank for rank, name in enumerate(("owed", "rejected", "silent", "lost", "limited", "sent", "releasing"))}
 _HANDOVER_MISSING: Final = "a recording has no notes and no local overrides"
 
 
@@ -51,7 +52,7 @@ def answer(request: Request, snapshot: Snapshot | None) -> Reply:
     """The answer that `snapshot` gives; READ_ONLY for every request that acts, or that asks for more than a recording has."""
     name = str(request.__struct_config__.tag)
     if isinstance(request, Journal | JournalEntry):
-        hint = "read it with `v2g-console journal show` where the engine ran"
+        hint = "read it with `v2g-console journal ls` where the engine ran"
         return Refused(request=name, reason=Refusal.READ_ONLY, message="a recording has no journal", hint=hint)
     if not isinstance(request, Fleet | Status | DispatchDetail | Identity | StopList | Tags | Handover):
         return Refused(request=name, reason=Refusal.READ_ONLY, message=REPLAY_TEXT, hint="act at the console of the engine")
@@ -200,6 +201,7 @@ def _dispatch(request: DispatchDetail, snapshot: Snapshot) -> DispatchDetailView
     view, fleet = wanted[0], snapshot.fleet
     owner = fleet.owners.index(view.dispatch_id) if view.dispatch_id in fleet.owners else None
     rows = [] if owner is None else np.flatnonzero(fleet.owner == owner).tolist()
+    rows.sort(key=lambda row: _WORST_FIRST.get(FLEET_STATE_NAMES[int(fleet.state[row])], len(_WORST_FIRST)))
     shown = tuple(_command(row, fleet) for row in rows[: max(0, request.limit)])
     return DispatchDetailView(dispatch=view, total=max(view.vehicles, len(rows)), rows=shown)
 

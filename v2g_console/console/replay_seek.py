@@ -1,5 +1,6 @@
 """Where a replay shall begin, as a person writes it."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -30,6 +31,9 @@ def seek_ms(text: str, started_ms: int) -> float:
             moment = datetime.fromisoformat(text.strip())
             at = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
             return at.timestamp() * 1000 - started_ms
-        return parse_duration_s(text) * 1000
+        after_s = parse_duration_s(text)
+        if not math.isfinite(after_s):
+            raise ValueError(text)
+        return after_s * 1000
     except (ValueError, OverflowError):
         raise ValueError(f"{text[:40]!r}: {_EXPECTED}") from None

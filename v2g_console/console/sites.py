@@ -46,15 +46,13 @@ class Site:
         return True
 
 
-def sites_of(
-    ways: Sequence[SiteWay], first: ConsoleModel, origin: Origin, monotonic_s: Callable[[], float], number_of_first: int = 1
-) -> tuple[Site, ...]:
+def sites_of(ways: Sequence[SiteWay], first: ConsoleModel, origin: Origin, monotonic_s: Callable[[], float]) -> tuple[Site, ...]:
     """One Site a way, each with a model of its own; `first` is the model of the first way. The models know one another."""
     models = (first, *(ConsoleModel(way.port, origin, monotonic_s) for way in ways[1:]))
     for way, model in zip(ways, models, strict=True):
         model.site_name = safe_text(way.name, _NAME_CELLS) or "?"
         model.neighbours = models
-    return tuple(Site(number, model, monotonic_s) for number, model in enumerate(models, number_of_first))
+    return tuple(Site(number, model, monotonic_s) for number, model in enumerate(models, 1))
 
 
 def neighbour(sites: Sequence[Site], shown: Site, step: int) -> Site:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 from textual.binding import BindingType
 from textual.command import CommandPalette
+from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widget import AwaitMount
 
@@ -21,7 +22,7 @@ from v2g_console.console.operating import NO
 from v2g_console.console.options import ConsoleExit, ConsoleOptions, Severity
 from v2g_console.console.outcomes import Outcomes
 from v2g_console.console.per_site import PerSite
-from v2g_console.console.safe_text import line
+from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.screens.base import bindings_of
 from v2g_console.console.screens.choice import Choice, ChoiceDialog
 from v2g_console.console.screens.overview import OverviewScreen
@@ -37,6 +38,7 @@ from v2g_console.contract.requests import Origin
 
 _OF_NO_SITE: Final = (CommandPalette, SiteChooser, StopAllScreen)
 """Dialogs that act on no site, or on all: they don't keep the operator where he is."""
+_ROOMY_LINES, _ROOMY_CELLS = 14, 60
 
 
 class SitesApp(ConsoleApp):
@@ -206,9 +208,10 @@ class SitesApp(ConsoleApp):
 
     def _refuse_to_leave(self) -> None:
         """Said in the dialog itself, since some dialogs show no toasts."""
-        for tag in self.screen.query(SiteTag):
+        tags = list(self.screen.query(SiteTag))
+        for tag in tags:
             tag.refuse()
-        self.say(f"this dialog {BELONGS_TEXT}", "warning")
+        (self.note if tags else self.say)(f"this dialog {BELONGS_TEXT}", "warning")
 
     # Screens stay in the stack of their own site.
 
@@ -230,23 +233,28 @@ class SitesApp(ConsoleApp):
         if any(screen.id == "ask-stop" for screen in self.screen_stack):
             return
         site, not_here = self.acting, may_stop_here(self.model)
-        names = ", ".join(one.name for one in self.sites)
         everywhere = Choice("all", "A", f"STOP ALL {len(self.sites)}")
+        wide = self.size.width >= _ROOMY_CELLS
+        no, here = (NO, Choice("stop", "y", "Yes, STOP")) if wide else (Choice("stay", "n", "No"), Choice("stop", "y", "STOP"))
+        choices = [everywhere] if not_here is not None else [here, everywhere]
+        names = safe_text(f" stops all {len(self.sites)}: {', '.join(one.name for one in self.sites)}", min(66, self.size.width - 6))
         question = [
-            line("Sends every vehicle back to its baseline and blocks new"),
-            line("dispatches until somebody resumes."),
+            *self._stop_words(),
             self.load_line(),
-            line(("y", "bold"), f" stops {site.name} only")
-            if not_here is None
-            else line((f"{site.name} can't be stopped: {not_here}", "bold")),
-            line(("A", "bold"), f" stops all {len(self.sites)}: {names}"),
+            line(("y", "bold"), f" stops {site.name} only") if not_here is None else line((f"{site.name}: {not_here}", "bold")),
+            line(("A", "bold"), names),
         ]
-        choices = [everywhere] if not_here is not None else [Choice("stop", "y", "Yes, STOP"), everywhere]
-        match await self.push_screen_wait(ChoiceDialog("STOP DISPATCH", question, NO, choices, id="ask-stop")):
+        match await self.push_screen_wait(ChoiceDialog("STOP DISPATCH", question, no, choices, id="ask-stop")):
             case "stop":
                 await self.stop_now()
             case "all":
                 await self._stop_all()
+
+    def _stop_words(self) -> list[Content]:
+        """What STOP does; in few words where the answers would not fit on screen else."""
+        if self.size.height < _ROOMY_LINES:
+            return [line("Every vehicle back to its baseline.")]
+        return [line("Sends every vehicle back to its baseline and blocks new"), line("dispatches until somebody resumes.")]
 
     async def _stop_all(self) -> None:
         stop = StopAll(self.sites)

@@ -12,8 +12,8 @@ from v2g_console.contract.tags import TagDone, TagKind, TagScope, TagView, inhib
 if TYPE_CHECKING:
     from v2g_console.console.operating import OperatingApp
 
-_KINDS: Final = (TagKind.CAUTION, TagKind.INHIBIT)
-_KIND_WORDS: Final = ("CAUTION: plans warn, arming asks", "INHIBIT: takes part in nothing; in use it is released at once")
+KINDS: Final = (TagKind.CAUTION, TagKind.INHIBIT)
+KIND_WORDS: Final = ("CAUTION: plans warn, arming asks", "INHIBIT: takes part in nothing; in use it is released at once")
 _MOST_CAUTIONS: Final = 6
 _NO: Final = Choice("stay", "n", "No, go back")
 
@@ -26,11 +26,11 @@ async def hang_tag(app: "OperatingApp") -> None:
     targets = [(TagScope.VEHICLE, vehicle.vehicle_id), (TagScope.FLEET, "")]
     if vehicle.site:
         targets.insert(1, (TagScope.SITE, vehicle.site))
-    picks = [Pick("tag", _KIND_WORDS), Pick("on", tuple(_target_words(scope, name) for scope, name in targets))]
+    picks = [Pick("tag", KIND_WORDS), Pick("on", tuple(_target_words(scope, name) for scope, name in targets))]
     noted = await app.push_screen_wait(NoteDialog("Tag", [line(tag_words(tag)) for tag in vehicle.tags], picks))
     if noted is None:
         return
-    kind, (scope, name) = _KINDS[noted.picked[0]], targets[noted.picked[1]]
+    kind, (scope, name) = KINDS[noted.picked[0]], targets[noted.picked[1]]
     question = [line((f"{kind.value} on {_target_words(scope, name)}", "bold")), line(safe_text(noted.note, 200))]
     if kind is TagKind.INHIBIT:
         question.append(line(("Vehicles in use leave their dispatch and are released at once.", "bold $warning")))
@@ -81,7 +81,10 @@ def tag_words(tag: TagView) -> str:
 async def _selected(app: "OperatingApp") -> VehicleView | None:
     """What the engine says of the selected vehicle."""
     vehicle_id = app.model.selected_vehicle_id
-    if vehicle_id is None or (known := await app.ask_engine(Fleet(vehicle_id=vehicle_id))) is None:
+    if vehicle_id is None:
+        app.say("no vehicle is selected: put the cursor on one", "warning")
+        return None
+    if (known := await app.ask_engine(Fleet(vehicle_id=vehicle_id))) is None:
         return None
     return known.result if isinstance(known.result, VehicleView) else None
 

@@ -20,7 +20,7 @@ def prepare(low_bandwidth: bool, ascii_only: bool, no_color: bool) -> None:
         raise TextualLoadedError("terminal.prepare must run before textual is imported")
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
-    os.environ.setdefault("TEXTUAL_FPS", "5" if low_bandwidth else "20")
+    os.environ.setdefault("TEXTUAL_FPS", "5" if low_bandwidth else "60")
     os.environ.setdefault("ESCDELAY", "100" if low_bandwidth else "50")
     if low_bandwidth or ascii_only:
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "standard")

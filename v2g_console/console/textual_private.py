@@ -59,6 +59,10 @@ class QuietCrashApp(App[Result], inherit_bindings=False):
         """False once the terminal was closed, or was given up because nobody read it."""
         return not isinstance(self._driver, PatientDriver) or self._driver.terminal is None or self._driver.terminal.usable
 
+    def redraw_theme(self) -> None:
+        """The present theme has other colours now; Textual notices only another name."""
+        self._watch_theme(self.theme)
+
     def draw_in_ascii(self) -> None:
         """From now on nothing but ASCII leaves for the terminal, whoever drew it."""
         self._filters.append(AsciiOnly())
@@ -112,10 +116,7 @@ def rebind(node: DOMNode, bindings: Iterable[BindingType], changed: Mapping[str,
     if not changed:
         return
     kept = BindingsMap(
-        binding
-        for bound in node._bindings.key_to_bindings.values()
-        for binding in bound
-        if not binding.action.startswith("app.invoke(")
+        binding for bound in node._bindings.key_to_bindings.values() for binding in bound if not binding.action.startswith("app.invoke(")
     )
     node._bindings = BindingsMap.merge([kept, BindingsMap(bindings)])
 

@@ -63,11 +63,11 @@ def _section(title: str, entries: Iterable[str], *, empty: bool = True) -> list[
 def _dispatch(view: DispatchView) -> str:
     delivered = "not measured" if view.delivered_kw is None else f"{grouped(view.delivered_kw)} kW"
     left = "" if view.remaining_s is None else f", {duration_text(view.remaining_s)} left"
-    missing = view.shortfall_kw * view.requested_kw > 0 and abs(view.shortfall_kw) >= 1.0
+    missing = view.shortfall_kw >= 1.0
     words = [
         f"{_plain(view.short_id)} {_plain(view.signal)} {regulation_text(view.requested_kw)} {view.state.value.replace('_', ' ')}{left}",
         f"acknowledged {grouped(view.acknowledged_kw)} kW, delivered {delivered}",
-        f"short {grouped(abs(view.shortfall_kw))} kW" if missing else "",
+        f"short {grouped(view.shortfall_kw)} kW" if missing else "",
         f"silent {view.progress.silent}" if view.progress.silent else "",
         _plain(view.outcome_reason),
         f"by {_plain(view.by)}{f', approved by {_plain(view.approved_by)}' if view.approved_by else ''}" if view.by else "",

@@ -176,7 +176,7 @@ class DispatchView(msgspec.Struct, frozen=True, kw_only=True):
     delivered_kw: float | None = None
     delivered_coverage: float = 0.0  # share of commanded vehicles behind delivered_kw, 0..1
     uncertain_kw: float = 0.0
-    shortfall_kw: float = 0.0  # target - acknowledged
+    shortfall_kw: float = 0.0  # what is missing in the target's direction; negative: more than was asked for
     vehicles: int = 0
     progress: AckProgress = AckProgress()
     release: AckProgress = AckProgress()

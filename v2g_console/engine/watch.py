@@ -1,5 +1,7 @@
 """What is looked at each second: conditions that raise or clear alarms."""
 
+import numpy as np
+
 from v2g_console.contract.link import LinkCause, LinkHealth, LinkState
 from v2g_console.contract.snapshot import FleetSummary
 from v2g_console.domain.states import CommandState, DispatchState
@@ -14,6 +16,7 @@ from v2g_console.engine.totals import totals
 STALE_SHARE = 0.2
 SHORTFALL_SHARE = 0.05
 _TAKEN_AWAY = (CommandState.RELEASED, CommandState.SUPERSEDED)  # by a tag or by another dispatch: no answer of theirs is missing
+_ANSWER_DUE = (CommandState.QUEUED, CommandState.PUBLISHED)
 CLEARS_AT = 0.8
 """A limit is taken times this while its alarm is active."""
 
@@ -84,12 +87,14 @@ class Watch:
         self._dispatch_causes = seen
 
     def _one(self, running: Running) -> None:
+        waiting = np.isin(running.command_state, _ANSWER_DUE)  # they may still answer in time: no alarm for what is under way
         answered = running.counts[CommandState.ACKED] + running.counts[CommandState.LIMITED]
         asked = len(running) - sum(running.counts[state] for state in _TAKEN_AWAY)
-        share = answered / asked if asked else 1.0
+        share = (answered + int(np.count_nonzero(waiting))) / asked if asked else 1.0
         cause, limit = running.dispatch_id[:8], self._core.settings.dispatch.min_ack_share
         self._alarms.set("ack_rate_low", cause, share < limit, f"{running.short_id} {running.signal}: {answered} of {asked} acknowledged")
         ahead_kw = running.target_kw - running.commanded_kw  # what the course has not asked for yet is not missing
+        ahead_kw += float(np.sum((running.setpoint_kw - running.baseline_kw)[waiting]))
         missing_kw = totals(self._core, running).shortfall_kw - (ahead_kw if running.target_kw >= 0 else -ahead_kw)
         short = missing_kw > max(1.0, SHORTFALL_SHARE * abs(running.target_kw)) * self._band("shortfall", cause)
         self._alarms.set(

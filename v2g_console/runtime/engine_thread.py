@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from typing import Literal
 
 from v2g_console.attach.in_thread import InThreadPort
@@ -41,9 +42,13 @@ class EngineThread:
         """Make `end` return soon. May be called from a signal handler."""
         self._loop.call_soon_threadsafe(self._services.hurry)
 
-    def end(self, policy: Literal["release", "drain"]) -> int:
-        """End all dispatches by policy, stop the engine; returns how many releases are still owed. Blocks as long as that takes."""
+    def end(self, policy: Literal["release", "drain"], wound_down: Callable[[], None]) -> int:
+        """End all dispatches by policy, stop the engine; returns how many releases are still owed. Blocks as long as that takes.
+
+        `wound_down` is called when all is ended and the engine can still be looked at.
+        """
         owed = asyncio.run_coroutine_threadsafe(self._services.wind_down(policy), self._loop).result()
+        wound_down()
         asyncio.run_coroutine_threadsafe(self._services.close(), self._loop).result(_CLOSE_S)
         self._stop_loop()
         return owed

@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-import threading
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from v2g_console.runtime.engine_thread import EngineThread
 
 log = logging.getLogger(__name__)
+_SIGNAL_POLL_S = 0.25
 
 SWITCH_INTERVAL_S = 0.0005
 """At Python's 5 ms default, pure-Python work in the console would cut publishing to a fraction."""
@@ -59,8 +60,10 @@ def run(loaded: LoadedSettings, options: RunOptions) -> int:
         say(str(warning))
     settings = with_options(loaded.settings, options)
     if not options.no_ui and options.commands is None and not no_terminal():
+        from v2g_console.console.keys_checks import check_keys
         from v2g_console.runtime.attach import attach, find_engine, wants_to_attach
 
+        check_keys(loaded)
         found = find_engine(settings)
         if found is not None and wants_to_attach(found):
             return attach(settings, found.path, options)
@@ -190,12 +193,12 @@ def _with_console(
     held, choice = (show_lines if plain else show)(engine.port, options, log_file)
     if choice is ConsoleExit.QUIT_KEEP_RUNNING:
         wait_for_signal(log_file)
-    _end_engine(engine, "release" if choice is ConsoleExit.QUIT_RELEASE else settings.dispatch.on_exit)
+    _end_engine(engine, "release" if choice is ConsoleExit.QUIT_RELEASE else settings.dispatch.on_exit, stack)
     return ExitCode.DONE if held else ExitCode.FAILED
 
 
-def _end_engine(engine: "EngineThread", policy: Literal["release", "drain"]) -> None:
-    """End all dispatches by policy and the engine, telling people who wait at the prompt what takes so long."""
+def _end_engine(engine: "EngineThread", policy: Literal["release", "drain"], recorders: ExitStack) -> None:
+    """End all dispatches by policy, the recording and the engine, telling people who wait at the prompt what takes so long."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closing terminal may send it twice
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: engine.hurry())  # what ended the console came before: this is the second
@@ -203,7 +206,7 @@ def _end_engine(engine: "EngineThread", policy: Literal["release", "drain"]) -> 
     if active:
         doing = "releasing the vehicles of" if policy == "release" else "waiting for the end of"
         say(f"{doing} {counted(active, 'dispatch', 'dispatches')}")
-    owed = engine.end(policy)
+    owed = engine.end(policy, recorders.close)
     if owed:
         say(f"{counted(owed, 'vehicle has', 'vehicles have')} not confirmed a release: the last setpoint may still be followed")
     elif active:
@@ -213,8 +216,9 @@ def _end_engine(engine: "EngineThread", policy: Literal["release", "drain"]) -> 
 def wait_for_signal(log_file: Path) -> None:
     """Go on without a screen until SIGTERM or SIGINT; the closing of the terminal is ignored, so the log stays in its file."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    asked = threading.Event()
+    asked: list[int] = []  # no Event: setting one takes a lock, and the handler of a second signal would wait for the first's
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())  # a second one hurries the release
+        signal.signal(number, lambda number, _: asked.append(number))  # a second one hurries the release
     say(f"running on without a screen (process {os.getpid()}, log {log_file}): `v2g-console attach` looks at it, SIGTERM or Ctrl+C ends it")
-    asked.wait()
+    while not asked:
+        time.sleep(_SIGNAL_POLL_S)

@@ -4,9 +4,11 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from v2g_console.config.os_users import own_user
 from v2g_console.config.redact import redacted
@@ -17,6 +19,9 @@ from v2g_console.contract.options import RunOptions
 from v2g_console.contract.port import EnginePort
 from v2g_console.contract.requests import Origin
 from v2g_console.runtime.log_setup import log_to_file
+
+if TYPE_CHECKING:  # loads Textual, which reads the environment that `prepare_screen` sets
+    from v2g_console.console.app import EndSwitch
 
 log = logging.getLogger(__name__)
 
@@ -73,11 +78,18 @@ def show_lines(port: EnginePort, options: ConsoleOptions, log_file: Path) -> tup
 
 
 def show(port: EnginePort, options: ConsoleOptions, log_file: Path) -> tuple[bool, ConsoleExit]:
-    """Draw until the operator leaves or a signal comes: whether the console held, and what the operator wants.
+    """Draw one engine until the operator leaves or a signal comes; see `drawn`. `prepare_screen` must have run."""
+    from v2g_console.console.app import run_console
 
-    `prepare_screen` must have run. From here on SIGTERM, SIGHUP and SIGINT end the console only.
+    return drawn(lambda switch: run_console(port, Origin(user=own_user(), way="console"), options, switch), log_file)
+
+
+def drawn(console: Callable[["EndSwitch"], ConsoleExit], log_file: Path) -> tuple[bool, ConsoleExit]:
+    """Run `console` until the operator leaves or a signal comes: whether it held, and what the operator wants.
+
+    From here on SIGTERM, SIGHUP and SIGINT end the console only.
     """
-    from v2g_console.console.app import ConsoleCrashError, EndSwitch, run_console
+    from v2g_console.console.app import ConsoleCrashError, EndSwitch
 
     switch = EndSwitch()
 
@@ -88,7 +100,7 @@ def show(port: EnginePort, options: ConsoleOptions, log_file: Path) -> tuple[boo
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, end_console)
     try:
-        return True, run_console(port, Origin(user=own_user(), way="console"), options, switch)
+        return True, console(switch)
     except ConsoleCrashError as error:
         log.error("the console crashed\n%s", error)
         say(f"the console crashed; the report is in {log_file}")

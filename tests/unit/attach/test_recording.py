@@ -121,6 +121,7 @@ async def test_an_engine_that_goes_is_a_gap_and_its_return_begins_anew(tmp_path:
     back = opened.look(4)
     assert not back.problem and alike(back.snapshot, made.port.shown[3])
     assert opened.time_ms(4) - opened.time_ms(3) == 2500
+    assert list(opened._chapters) == [0, 4]  # who came back may be another engine
     assert "breaks off" in opened.damage  # it was never ended
     opened.close()
 

@@ -45,6 +45,7 @@ EVERY_REQUEST = [
     requests.UnshelveAlarm(alarm_id="shortfall:7f3a"),
     requests.Note(text="call RTE at 15:00"),
     requests.Handover(since_s=43_200.0),
+    requests.Forecast(),
 ]
 
 

@@ -223,3 +223,17 @@ async def test_what_a_slow_course_has_not_asked_for_yet_is_no_shortfall() -> Non
         for _ in range(12):
             assert await active(one) == []
             await one.run_for(4.0)
+
+
+@in_virtual_time
+async def test_answers_to_an_update_that_may_still_come_in_time_raise_no_alarm() -> None:
+    fleet = cars(4)
+    async with bench(fleet) as one:
+        running = await one.active("MA", 4.0, 300.0)
+        for car in fleet:
+            car.answer = Answer.NEVER
+        await one.accepted(ask.Update(dispatch_id=running.dispatch_id, power_kw=20.0))
+        await one.run_for(1.5)
+        assert await active(one) == []
+        await one.run_for(6.0)
+        assert await active(one) == ["ack_rate_low", "shortfall"]

@@ -111,7 +111,19 @@ async def test_retry_asks_the_silent_once_more_and_nobody_else() -> None:
         assert [len(car.received) for car in fleet] == [2, 1, 1]
         assert running.counts[CommandState.ACKED] == 3
         refused = await one.refused(ask.Retry(dispatch_id=running.dispatch_id))
-        assert refused.reason is Refusal.WRONG_STATE
+        assert refused.reason is Refusal.WRONG_STATE and "nobody is silent" in refused.message
+
+
+@in_virtual_time
+async def test_retry_says_that_silent_vehicles_were_given_up_and_not_that_nobody_is_silent() -> None:
+    fleet = cars(6)
+    fleet[0].answer = Answer.NEVER
+    async with bench(fleet, retries=0, reallocation="balanced") as one:
+        running = await one.active("MA", 6.0, 60.0)
+        await one.run_for(30.0)
+        assert one.view(running).progress.silent == 1
+        refused = await one.refused(ask.Retry(dispatch_id=running.dispatch_id))
+        assert refused.reason is Refusal.WRONG_STATE and "already given up" in refused.message
 
 
 @in_virtual_time

@@ -1,5 +1,6 @@
 """The console in a browser: who comes in, from where, and what is started for him."""
 
+import asyncio
 import json
 import logging
 import os
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import WSMsgType, WSServerHandshakeError
+from aiohttp import ClientSession, CookieJar, WSMsgType, WSServerHandshakeError
 from aiohttp.test_utils import TestClient, TestServer, unused_port
 
 from v2g_console.cli.entry import exit_code
 from v2g_console.contract.exit_codes import ExitCode
+from v2g_console.runtime import serving
 from v2g_console.runtime.screen import no_terminal
 from v2g_console.runtime.serving import ConsoleServer, ServeOptions, attach_options
 
@@ -34,12 +36,22 @@ while True:
         os.write(1, b"D" + len(body).to_bytes(4, "big") + body)
 """
 
+DEAF = ECHO.split("while True", maxsplit=1)[0] + "while True: os.read(0, 1) or __import__('signal').pause()"
+
 
 class Site:
     """A served page and a browser that keeps cookies."""
 
-    def __init__(self, client: TestClient[Any, Any], origin: str) -> None:
-        self.client, self.origin = client, origin
+    def __init__(self, client: TestClient[Any, Any], origin: str, server: ConsoleServer) -> None:
+        self.client, self.origin, self.server = client, origin, server
+
+    async def closed(self) -> None:
+        """Until the last visitor is gone."""
+        for _ in range(2000):
+            if not self.server._here:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("somebody stayed")
 
     async def status(self, path: str, **headers: str) -> int:
         """The status of a plain request, without following where it leads."""
@@ -59,7 +71,7 @@ async def site() -> AsyncIterator[Site]:
     server.command = shlex.join([sys.executable, "-c", ECHO])
     listening = TestServer(await server.application(), host="127.0.0.1", port=port)
     async with TestClient(listening) as client:
-        yield Site(client, f"http://127.0.0.1:{port}")
+        yield Site(client, f"http://127.0.0.1:{port}", server)
 
 
 @pytest.mark.parametrize(
@@ -117,16 +129,44 @@ async def test_each_visitor_has_a_console_of_his_own_and_only_so_many_come_in(si
             with pytest.raises(WSServerHandshakeError) as refused:
                 await site.client.ws_connect("/ws", headers=origin)
             assert refused.value.status == 503
+    await site.closed()
     async with site.client.ws_connect("/ws", headers=origin) as again:
         assert (await again.receive()).type is WSMsgType.BINARY
 
 
-async def test_the_token_is_in_no_log(site: Site, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
-    caplog.set_level(logging.DEBUG)
+async def test_a_page_that_sends_nonsense_loses_its_console_and_no_more(site: Site) -> None:
     await site.come_in()
-    await site.status("/?token=wrong-" + TOKEN)
-    async with site.client.ws_connect("/ws", headers={"Origin": site.origin}) as socket:
-        await socket.receive()
+    origin = {"Origin": site.origin}
+    for nonsense in ("", "{}", "[]", '["stdin"]', '["stdin", 1]', '["resize", []]', '["resize", {"width": 1}]', "[" * 5000):
+        async with site.client.ws_connect("/ws?width=-1&height=99999999", headers=origin) as one:
+            assert (await one.receive()).data == b"size 80x24"
+            await one.send_str(nonsense)
+            assert (await one.receive()).type in {WSMsgType.CLOSE, WSMsgType.CLOSED}, nonsense[:20]
+    assert await site.status("/") == 200
+
+
+async def test_a_console_that_does_not_end_is_killed(site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    await site.come_in()
+    monkeypatch.setattr(serving, "END_WITHIN_S", 0.1)
+    site.server.command = f"exec {shlex.join([sys.executable, '-c', DEAF])}"
+    async with site.client.ws_connect("/ws", headers={"Origin": site.origin}) as one:
+        await one.receive()
+    await site.closed()
+    assert "did not end: killed" in caplog.text
+
+
+async def test_the_token_is_in_no_log(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    caplog.set_level(logging.DEBUG)
+    address = asyncio.get_running_loop().create_future()
+    options = ServeOptions("127.0.0.1", unused_port(), TOKEN, attach=("--socket", "/nowhere.sock"))
+    running = asyncio.create_task(serving.serve(options, address.set_result))
+    async with asyncio.timeout(20.0), ClientSession(await address, cookie_jar=CookieJar(unsafe=True)) as browser:
+        assert (await browser.get("/", params={"token": TOKEN})).status == 200
+        assert (await browser.get("/", params={"token": "wrong-" + TOKEN})).status == 401
+        async with browser.ws_connect("/ws", headers={"Origin": str(address.result())}) as page:
+            assert (await page.receive()).type in {WSMsgType.CLOSE, WSMsgType.CLOSED}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     out, err = capfd.readouterr()
     assert "a visitor came" in caplog.text
     assert TOKEN not in caplog.text + out + err
@@ -146,7 +186,7 @@ def test_visitors_only_look_unless_they_may_act(tmp_path: Path) -> None:
     options = attach_options(socket, True, tmp_path / "c.yaml", look)
     assert options[2:] == ("--config", str(tmp_path / "c.yaml"), "--theme", "grey-light", "--low-bandwidth")
     command = shlex.split(ConsoleServer(ServeOptions("127.0.0.1", 1, TOKEN, attach=options)).command)
-    assert command[1:] == ["-m", "v2g_console", "attach", *options]
+    assert command[0] == "exec" and command[2:] == ["-m", "v2g_console", "attach", *options]
 
 
 @pytest.mark.parametrize(

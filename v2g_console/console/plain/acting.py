@@ -194,6 +194,9 @@ async def unlock(console: PlainConsole, _: list[str]) -> None:
 async def leave(console: PlainConsole, _: list[str]) -> None:
     """Leave; with dispatches of an engine of our own under way the operator says what becomes of them."""
     if console.options.attached:
+        console.say(
+            f"Detached: the engine runs on, {counted(len(console.model.active_dispatches()), 'active dispatch', 'active dispatches')}."
+        )
         console.leaving = ConsoleExit.DETACHED
         return
     if not console.model.active_dispatches() or console.model.contact().problem:
@@ -221,9 +224,11 @@ def load(console: PlainConsole) -> str:
     active = console.model.active_dispatches()
     if not active:
         return "No dispatch is active."
-    vehicles, target_kw = sum(view.vehicles for view in active), sum(abs(view.requested_kw) for view in active)
+    vehicles = console.model.snapshot.summary.dispatched if console.model.snapshot is not None else 0
     dispatches, moved = counted(len(active), "dispatch", "dispatches"), counted(vehicles, "vehicle", "vehicles")
-    return f"Active: {dispatches}, {moved}, {grouped(target_kw)} kW."
+    directions = ([view.requested_kw for view in active if view.requested_kw * way > 0] for way in (1, -1))
+    asked = " and ".join(power(sum(powers_kw)) for powers_kw in directions if powers_kw)
+    return f"Active: {dispatches}, {moved}, {asked or power(0.0)}."
 
 
 def _about(one: ApprovalView) -> list[str]:

@@ -1,5 +1,6 @@
 """What happened, as one sentence an event. Progress and requests that were taken are not told: the outcome is."""
 
+from v2g_console.console.plain.reasons import without_keys
 from v2g_console.console.plain.words import power
 from v2g_console.contract.events import (
     AlarmAcknowledged,
@@ -91,7 +92,7 @@ def _person(event: Event) -> str:
 
 
 def _dispatch(event: DispatchEvent) -> str:
-    short = event.shortfall_kw * event.requested_kw > 0 and abs(event.shortfall_kw) >= 0.5
+    short = event.shortfall_kw >= 0.5
     sending = isinstance(event, DispatchSending)
     parts = [
         f"Dispatch #{event.dispatch_id[:4]} {event.signal} {power(event.requested_kw)}: {event.state.replace('_', ' ')}",
@@ -102,7 +103,7 @@ def _dispatch(event: DispatchEvent) -> str:
         f"{event.rejected} refused" if event.rejected else "",
         f"{event.silent} silent" if event.silent else "",
         "" if event.delivered_kw is None or sending else f"delivered {power(event.delivered_kw)}",
-        f"SHORT {grouped(abs(event.shortfall_kw))} kW" if short and not sending else "",
+        f"SHORT {grouped(event.shortfall_kw)} kW" if short and not sending else "",
         f"{event.owed} releases owed" if event.owed else "",
     ]
     return ", ".join(part for part in parts if part)
@@ -112,7 +113,7 @@ def _alarm(event: AlarmRaised | AlarmCleared | AlarmAcknowledged | AlarmShelved 
     match event:
         case AlarmRaised():
             word = _PRIORITY.get(event.priority, "low")
-            return f"ALARM {event.alarm_id}, {word}: {event.text}. To do: {event.response}"
+            return f"ALARM {event.alarm_id}, {word}: {event.text}. To do: {without_keys(event.response)}"
         case AlarmCleared():
             return f"Alarm {event.alarm_id} gone: {event.text}"
         case AlarmAcknowledged():

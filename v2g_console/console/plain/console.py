@@ -19,8 +19,9 @@ from v2g_console.contract.requests import Lock, Request
 from v2g_console.domain.units import duration_text
 
 PROMPT: Final = "> "
-FIRST_PICTURE_S: Final = 15.0
-"""Commands from a pipe wait so long for an engine that is ready."""
+GREETING_S: Final = 3.0
+READY_S: Final = 15.0
+"""A person, and the commands of a pipe, wait so long for an engine that is ready."""
 _YES: Final = frozenset({"y", "yes"})
 
 log = logging.getLogger(__name__)
@@ -162,12 +163,15 @@ class PlainConsole:
                 await command.do(self, words[1:])
             except UsageError as error:
                 self.say(f"{error} Usage: {command.usage}")
+            except Exception:
+                log.exception("the command %s broke", command.name)
+                self.say(f"The command {command.name} broke: the log has the report. Look at the status before you do it again.")
 
     async def _line(self, prompt: str) -> str | None:
         again = self._source.waits
         pending = self._source.line(prompt)
         if again and self._source.interactive:
-            self.speaker.prompt(prompt)
+            self.speaker.prompt(self._source.typed())
         line = await self._first_of(pending)
         if not self._source.interactive and isinstance(line, str):
             self.speaker.say(f"{prompt}{line}")  # so that a log reads like a talk
@@ -182,6 +186,7 @@ class PlainConsole:
             done, _ = await asyncio.wait([outcome, *others], return_when=asyncio.FIRST_COMPLETED)
             if outcome in done:
                 return outcome.result()
+            self._source.leave_question()
             self._broken_off = self._interrupted.is_set()
             self._interrupted.clear()
             return None
@@ -192,14 +197,13 @@ class PlainConsole:
     async def _greet(self) -> None:
         self.say("V2G console, plain. Type help for the commands, quit to leave.")
         ready = asyncio.ensure_future(self._wait_until_ready())
-        await self._first_of(asyncio.wait({ready}, timeout=None if self._source.interactive else FIRST_PICTURE_S))
+        await self._first_of(asyncio.wait({ready}, timeout=GREETING_S if self._source.interactive else READY_S))
         ready.cancel()
         if self.model.snapshot is not None:
             self.say(*status_lines(self.model.snapshot))
 
     async def _wait_until_ready(self) -> None:
-        """A person waits for the first picture only, a pipe for an engine that can be asked for something."""
-        while self.model.snapshot is None or not (self._source.interactive or self.model.snapshot.engine.ready):
+        while self.model.snapshot is None or not self.model.snapshot.engine.ready:
             await self._pulled.wait()
             self._pulled.clear()
 

@@ -42,9 +42,13 @@ class LineSource:
 
     def typed(self) -> str:
         """The prompt and what was typed so far, to be written again behind a message; "" if nobody is asked at a terminal."""
-        if not self.interactive or not self.waits:
+        if not self.interactive or not self.waits or not self._prompt:
             return ""
         return self._prompt + ("" if self._readline is None else self._readline())
+
+    def leave_question(self) -> None:
+        """What was asked is asked no more, though the line may still be typed to its end: it answers the next question."""
+        self._prompt = ""
 
     def close(self) -> None:
         """Give the terminal back as it was."""

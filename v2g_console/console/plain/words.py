@@ -3,6 +3,7 @@
 import math
 from datetime import UTC, datetime
 
+from v2g_console.console.plain.reasons import without_keys
 from v2g_console.console.reason_text import by_count, reason_words
 from v2g_console.contract.alarms import AlarmView
 from v2g_console.contract.link import LinkHealth, LinkState
@@ -71,8 +72,8 @@ def link_line(link: LinkHealth, utc_ms: int) -> str:
     since = duration_text(max(0.0, (utc_ms - link.since_ms) / 1000))
     if link.state is LinkState.UP:
         rtt = "" if link.rtt_ms is None else f", round trip {link.rtt_ms:.0f} ms"
-        return f"Link up since {since}, {link.broker}, {link.tls_version or 'no TLS'}{rtt}."
-    return f"LINK {link.state.value.upper()} since {since}, {link.broker}: {link.cause_text or link.cause.value}."
+        return f"Link up for {since}, {link.broker}, {link.tls_version or 'no TLS'}{rtt}."
+    return f"LINK {link.state.value.upper()} for {since}, {link.broker}: {link.cause_text or link.cause.value}."
 
 
 def fleet_lines(fleet: FleetSummary) -> list[str]:
@@ -107,13 +108,13 @@ def stop_lines(stop: StopView) -> list[str]:
 def dispatch_line(view: DispatchView) -> str:
     """One dispatch in a sentence."""
     progress = view.progress
-    short = view.shortfall_kw * view.requested_kw > 0 and abs(view.shortfall_kw) >= 0.5
+    short = view.shortfall_kw >= 0.5
     parts = [
         f"Dispatch {view.short_id} {view.signal} {power(view.requested_kw)}: {view.state.value.replace('_', ' ')}",
         f"{duration_text(view.remaining_s)} left" if view.remaining_s is not None else "",
         f"acknowledged {power(view.acknowledged_kw)} by {progress.acked + progress.limited} of {view.vehicles} vehicles",
         f"delivered {power(view.delivered_kw)}" if view.delivered_kw is not None else "delivered not measured",
-        f"SHORT {grouped(abs(view.shortfall_kw))} kW" if short else "",
+        f"SHORT {grouped(view.shortfall_kw)} kW" if short else "",
         f"{progress.rejected} refused" if progress.rejected else "",
         f"{progress.silent} silent" if progress.silent else "",
         view.outcome_reason,
@@ -141,7 +142,7 @@ def plan_lines(plan: PlanView) -> list[str]:
     """What a dispatch would do."""
     lines = [
         f"Plan: {plan.signal} {power(plan.requested_kw)} for {duration_text(plan.duration_s)} by {plan.allocator}.",
-        f"It gives {power(plan.allocated_kw)} with {counted(plan.vehicles, 'vehicle', 'vehicles')}; "
+        f"It allocates {power(plan.allocated_kw)} to {counted(plan.vehicles, 'vehicle', 'vehicles')}; "
         f"{grouped(plan.eligible)} of {grouped(plan.considered)} can take part.",
     ]
     if abs(plan.shortfall_kw) >= 0.5:
@@ -209,7 +210,9 @@ def alarm_line(alarm: AlarmView) -> str:
         AlarmState.SHELVED: f"shelved by {alarm.shelved_by}: {alarm.shelf_reason}",
     }.get(alarm.state, "NOT ACKNOWLEDGED")
     word = _PRIORITY.get(alarm.priority, "low")
-    return f"Alarm {alarm.alarm_id}, {word}: {alarm.text}; {answered}, since {clock(alarm.raised_ms)}. To do: {alarm.response}."
+    return (
+        f"Alarm {alarm.alarm_id}, {word}: {alarm.text}; {answered}, since {clock(alarm.raised_ms)}. To do: {without_keys(alarm.response)}."
+    )
 
 
 def approval_line(one: ApprovalView) -> str:

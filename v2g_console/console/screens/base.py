@@ -22,7 +22,7 @@ from v2g_console.contract.snapshot import Snapshot
 
 
 def bindings_of(actions: Iterable[Action], keys: NamedKeys | None = None) -> list[BindingType]:
-    """Textual bindings that lead to `app.invoke(id)`; keys that must work in fields have priority. `keys` are those of the configuration."""
+    """Textual bindings that lead to `app.invoke(id)`; keys that must work in fields have priority. `keys`: those configured."""
     return [
         Binding(key, f"app.invoke('{action.id}')", action.title, key_display=key_text(key), priority=action.in_fields)
         for action in actions
@@ -97,6 +97,12 @@ class ConsoleScreen(Screen[None]):
     def apply_snapshot(self, snapshot: Snapshot) -> None:
         """Show `snapshot` in the body; under 20 ms, only what changed."""
 
+    @property
+    def dispatch_scope(self) -> tuple[str, ...]:
+        """Ids of the vehicles that a new dispatch from this screen is limited to; () for all."""
+        return ()
+
     def do_back(self) -> None:
-        """Leave this screen."""
-        self.dismiss()
+        """Leave this screen, once: a second key of the same burst must not take the one below with it."""
+        if self.is_current:
+            self.dismiss()

@@ -106,6 +106,8 @@ class ChoiceDialog(ModalScreen[str]):
         self._choose(self.safe)
 
     def _choose(self, choice: Choice) -> None:
+        if not self.is_current:
+            return  # answered already: a second key of the same burst must not take the screen below with it
         if choice == self.safe or self._answer_key.decided():
             self.dismiss(choice.value)
         else:

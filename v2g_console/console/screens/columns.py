@@ -89,7 +89,8 @@ class ColumnsDialog(PickListDialog[None]):
     def on_mount(self) -> None:
         """Show what is drawn now."""
         self._list()
-        self.table.move_cursor_to(0)
+        # Before the first layout the table has no height, and would scroll to where nobody looks.
+        self.call_after_refresh(self.table.move_cursor_to, 0)
 
     def action_turn(self) -> None:
         """Draw the column under the cursor, or draw it no more."""

@@ -35,6 +35,7 @@ from v2g_console.contract.replies import Accepted, PlanView, Refusal, Refused, R
 from v2g_console.contract.requests import Arm, Operate, Request
 from v2g_console.contract.snapshot import Snapshot
 from v2g_console.contract.tags import TagView
+from v2g_console.domain.units import counted
 
 DEBOUNCE_S: Final = 0.15
 REPLAN_S: Final = 3.0
@@ -58,11 +59,18 @@ class ComposerScreen(ModalScreen[str | None]):
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (14, "-room")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(
-        self, model: ConsoleModel, glyphs: Glyphs, monotonic_s: Callable[[], float] = time.monotonic, send_delay_s: float = 0.0
+        self,
+        model: ConsoleModel,
+        glyphs: Glyphs,
+        monotonic_s: Callable[[], float] = time.monotonic,
+        send_delay_s: float = 0.0,
+        vehicles: tuple[str, ...] = (),
     ) -> None:
+        """`vehicles`: ids of the marked vehicles that the dispatch is limited to; () for the whole fleet."""
         super().__init__()
         self.model = model
         self.glyphs = glyphs
+        self._vehicles = vehicles
         self.flow = ComposerFlow(monotonic_s, send_delay_s)
         rebind(self, bindings_of(actions_of(self.scope), model.keys), model.keys)
         self._debounce: Timer | None = None
@@ -76,8 +84,9 @@ class ComposerScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Fields or the armed panel, the preview, what is to be told, the keys."""
         with Vertical(id="composer-box") as box:
-            box.border_title = Content(" New dispatch ")
-            yield ComposerForm(self.glyphs, self._known())
+            scope = f"to {counted(len(self._vehicles), 'marked vehicle', 'marked vehicles')} " if self._vehicles else ""
+            box.border_title = line(f" New dispatch {scope}")
+            yield ComposerForm(self.glyphs, self._known(), self._vehicles)
             yield ArmedPanel(self.glyphs)
             yield TextPane(id="composer-preview")
             yield Static(id="composer-says")
@@ -279,7 +288,7 @@ class ComposerScreen(ModalScreen[str | None]):
             return
         if reply.reason is Refusal.NEEDS_APPROVAL:
             # Nothing more to do here: the plan is with the engine, and it is the second person's turn.
-            self._say_outside(f"NOT SENT, it waits for a second person: {reply.message}. {reply.hint}".strip(), "warning")
+            self._say_outside(f"{reply.message}: NOT SENT, it waits for a second person. {reply.hint}".strip(), "warning")
             if self.is_attached:
                 self.dismiss(None)
             return

@@ -13,7 +13,7 @@ from v2g_console.console.safe_text import line
 from v2g_console.console.screens.listing import ListingScreen
 from v2g_console.console.widgets.dispatch_table import DispatchTable
 from v2g_console.contract.snapshot import Snapshot
-from v2g_console.domain.units import grouped
+from v2g_console.domain.units import both_ways_text
 
 ABOUT_LINES = 5
 
@@ -45,8 +45,7 @@ class DispatchesScreen(ListingScreen):
         """How many run, how many are over."""
         views = () if self.model.snapshot is None else self.model.snapshot.dispatches
         active = [view for view in views if is_active(view)]
-        asked_kw = sum(view.requested_kw for view in active)
-        sums = f"  {grouped(asked_kw)} kW asked" if active else ""
+        sums = f"  {self.glyphs.draw(both_ways_text(view.requested_kw for view in active))} asked" if active else ""
         some = f"{self.table.shown} of " if self.table.shown != len(views) else ""
         return line(("Dispatches", "bold"), f"  {len(active)} active{sums}, {some}{len(views)} kept")
 

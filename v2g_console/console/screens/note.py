@@ -93,6 +93,8 @@ class NoteDialog(ModalScreen[Noted | None]):
     def go_on(self, event: Input.Submitted) -> None:
         """Leave with the note, if there is one."""
         event.stop()
+        if not self.is_current:
+            return  # left already: a second key of the same burst must not take the screen below with it
         if event.value.strip():
             self.dismiss(Noted(tuple(self._picked), event.value.strip()))
         else:
@@ -114,5 +116,7 @@ class NoteDialog(ModalScreen[Noted | None]):
         for number, pick in enumerate(self._picks):
             key = (f"  F{number + 2} changes", "$muted") if len(pick.options) > 1 else ""
             rows.append(line((f"{pick.label:<6}", "$muted"), (pick.options[self._picked[number]], "bold"), key))
-        self.query_one("#note-picks", Lines).show(rows)
+        picks = self.query_one("#note-picks", Lines)
+        picks.show(rows)
+        picks.refresh(layout=True)  # a longer option may need another line, and none may fall off the edge
         self.query_one("#note-says", Lines).show([line((self._wrong, "bold $warning"))])

@@ -127,8 +127,11 @@ class SiteChooser(ModalScreen[int | None]):
     def _row(self, site: Site, under_cursor: bool) -> Content:
         cursor = f"{self._glyphs.cursor} " if under_cursor else "  "
         width = max(20, min(110, self.app.size.width) - 4)
-        for level in LEVELS:
-            row = line((cursor, "bold"), *site_parts(site.number, site.model, self._glyphs, level, site is self._shown))
+        broker = "" if site.model.snapshot is None else site.model.snapshot.link.broker
+        about = safe_text(site.model.contact().problem or broker, 50)
+        for level, more in ((LEVELS[0], f"  {about}"), *((level, "") for level in LEVELS)):
+            parts = site_parts(site.number, site.model, self._glyphs, level, site is self._shown)
+            row = line((cursor, "bold"), *parts, (more, "$muted"))
             if row.cell_length <= width:
                 break
         return row

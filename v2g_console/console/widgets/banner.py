@@ -21,7 +21,7 @@ class Banner(Lines):
     """Hidden while all is well."""
 
     DEFAULT_CSS = """
-    Banner { height: 1; display: none; }
+    Banner { height: 1; display: none; text-overflow: ellipsis; }
     Banner.-shown { display: block; }
     """
 

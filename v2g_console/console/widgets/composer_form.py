@@ -11,6 +11,7 @@ from v2g_console.console.composer_fields import PARTIAL_WORDS, PREEMPT_WORDS, Ch
 from v2g_console.console.composer_flow import ComposerFlow, Step
 from v2g_console.console.composer_preview import sent_rows
 from v2g_console.console.glyphs import Glyphs, progress_bar
+from v2g_console.console.marked_text import marked_line
 from v2g_console.console.safe_text import line
 from v2g_console.console.widgets.choice_input import ChoiceInput
 from v2g_console.console.widgets.lines import Lines
@@ -30,8 +31,9 @@ class ComposerForm(Vertical):
     class Changed(Message):
         """A field was changed."""
 
-    def __init__(self, glyphs: Glyphs, known: Known) -> None:
+    def __init__(self, glyphs: Glyphs, known: Known, vehicles: tuple[str, ...] = ()) -> None:
         super().__init__(id="composer-form")
+        self._vehicles = vehicles
         self.glyphs = glyphs
         self._known = known
 
@@ -43,6 +45,12 @@ class ComposerForm(Vertical):
     def compose(self) -> ComposeResult:
         """One row a field, and the one that is asked for above a limit."""
         start = FieldTexts()
+        if self._vehicles:
+            yield Horizontal(
+                Static(Content("only"), classes="composer-label"),
+                Lines(id="composer-vehicles", classes="composer-scope"),
+                classes="composer-row",
+            )
         for name in FIELDS:
             yield self._row(name, _LABELS.get(name, name), self._input(name, getattr(start, name)))
         yield self._row(
@@ -56,6 +64,8 @@ class ComposerForm(Vertical):
     def on_mount(self) -> None:
         """The last row shows only when it is asked for."""
         self.query_one("#composer-row-typed").display = False
+        if self._vehicles:
+            self.query_one("#composer-vehicles", Lines).show([marked_line(self._vehicles)])
 
     @on(Input.Changed)
     @on(Toggle.Turned)
@@ -68,7 +78,7 @@ class ComposerForm(Vertical):
         """Check what is written and say a word on each field."""
         written = (self.query_one(f"#composer-{name}", Input).value for name in FIELDS)
         chosen = (self.query_one(f"#composer-{name}", Toggle).word for name in ("preempt", "partial"))
-        checked = check_fields(FieldTexts(*written, *chosen), self._known)
+        checked = check_fields(FieldTexts(*written, *chosen), self._known, self._vehicles)
         for name in (*FIELDS, "options"):
             self._say(name, getattr(checked, name))
         return checked
@@ -138,7 +148,7 @@ class ArmedPanel(Lines, can_focus=True):
             [
                 line((state, "bold reverse"), "  ", (told, "bold"), f"   {left_s:4.1f} s  ", (bar, "$warning")),
                 line(),
-                *sent_rows(plan, request.sites, request.segments, self.glyphs),
+                *sent_rows(plan, request.sites, request.segments, self.glyphs, marked=len(request.vehicles)),
             ]
         )
 

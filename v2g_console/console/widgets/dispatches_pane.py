@@ -11,6 +11,7 @@ from textual.message import Message
 
 from v2g_console.console.actions import state_text
 from v2g_console.console.dispatch_text import moved_words
+from v2g_console.console.actions import shown_key
 from v2g_console.console.glyphs import Glyphs, progress_bar
 from v2g_console.console.model import ConsoleModel, is_active
 from v2g_console.console.safe_text import Part, line, pad_text, safe_text
@@ -49,12 +50,18 @@ class DispatchesPane(Pane, can_focus=True):
         count = 0 if snapshot is None else sum(map(is_active, snapshot.dispatches))
         return f"Active dispatches  {count}{age_mark(self.model, snapshot)}"
 
+    def _nothing_runs(self, snapshot: Snapshot) -> Content:
+        """What to do next; not a key that would be refused."""
+        if snapshot.engine.stopped:
+            return line(("No dispatch can start: STOP is latched. ", "$muted"), (shown_key("app.resume", self.model), "bold"), (" resumes", "$muted"))
+        return line(("No dispatch. Press ", "$muted"), (shown_key("dispatch.compose", self.model), "bold"), (" for a new one", "$muted"))
+
     def draw(self, snapshot: Snapshot, width_cells: int, height_lines: int) -> Sequence[Content]:
         """Two lines a dispatch where they fit, else two for the selected one, else one each; a window around the selection."""
         active, past = _listed(snapshot)
         chosen = self.model.selected_dispatch()
         chosen_id = "" if chosen is None else chosen.dispatch_id
-        rows: list[Content] = [] if active else [line(("No dispatch. Press ", "$muted"), ("d", "bold"), (" for a new one", "$muted"))]
+        rows: list[Content] = [] if active else [self._nothing_runs(snapshot)]
         self._row_ids = ["" for _ in rows]
         room = height_lines - len(rows)
         views, tall_ids = _fitting(active, past, chosen_id, room)
@@ -191,7 +198,7 @@ def delivered_text(view: DispatchView, with_coverage: bool) -> str:
 
 def short_part(view: DispatchView, glyphs: Glyphs) -> tuple[str, str]:
     """The shortfall, marked and coloured only where it matters."""
-    missing = abs(view.shortfall_kw) if view.shortfall_kw * view.requested_kw > 0 else 0.0
+    missing = max(0.0, view.shortfall_kw)
     settled = view.state in {DispatchState.ACTIVE, DispatchState.COMPLETED}
     if settled and missing > SHORT_SHARE * abs(view.requested_kw):
         return f"short {grouped(missing)} kW {glyphs.warn}", "bold $warning"

@@ -178,7 +178,6 @@ class FleetIndex:
             rows = rows[::-1]
         self.rows = rows
 
-
     def _mask(self, columns: FleetColumns) -> NDArray[np.bool_] | None:
         if not self._filter.terms:
             return None

@@ -31,17 +31,20 @@ def fit_columns(
     longest_segment: int,
     *,
     tagged: bool = False,
+    held: bool = False,
     chosen: tuple[SortKey, ...] = (),
 ) -> tuple[Column, ...]:
     """The columns that fit `width_cells`, in the order they are drawn. The id is always among them, shortened if it must be.
 
-    `tagged`: somebody has a tag, so there is a column for it. `chosen`: the columns that a person wants, the last ones given up first.
+    `tagged`, `held`: somebody has a tag, or is on hold, so there is a column for it.
+    `chosen`: the columns that a person wants, the last ones given up first.
     """
     name_cells = max(8, min(LONGEST_NAME_CELLS, width_cells // 3))
     columns = [
         Column(SortKey.ID, "vehicle", max(7, min(longest_id, name_cells)), 0),
         Column(SortKey.QUALITY, "q", 1, 4),
         *([_TAG_COLUMN] if tagged else []),
+        *([_HOLD_COLUMN] if held else []),
         Column(SortKey.POWER, "kW", 8, 1, right=True),
         Column(SortKey.SOC, "SoC", 5, 3, right=True),
         Column(SortKey.STATE, "state", _STATE_CELLS + 1, 2),
@@ -59,9 +62,10 @@ def fit_columns(
 
 
 _TAG_COLUMN: Final = Column(SortKey.TAG, "tag", 3, 4)
+_HOLD_COLUMN: Final = Column(SortKey.HOLD, "hold", 5, 4)
 _MORE: Final = (
     _TAG_COLUMN,
-    Column(SortKey.HOLD, "hold", 5, 0),
+    _HOLD_COLUMN,
     Column(SortKey.OWNER, "dispatch", 9, 0),
     Column(SortKey.REASON, "reason", 15, 0),
     Column(SortKey.RESERVE, "reserve", 8, 0, right=True),

@@ -11,7 +11,7 @@ from v2g_console.console.fleet_filter import parse_filter
 from v2g_console.console.fleet_view import FleetView
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.marks import Marks
-from v2g_console.console.widgets.fleet_index import FleetIndex, Order, SortKey, tag_marks
+from v2g_console.console.widgets.fleet_index import FleetIndex, Order, SortKey, on_hold, tag_marks
 from v2g_console.console.widgets.fleet_layout import fit_columns, row_lines
 from v2g_console.console.widgets.line_table import LineTable
 from v2g_console.console.widgets.table_parts import Column, RowLine
@@ -52,7 +52,7 @@ class FleetTable(LineTable):
         self._cursor_row = -1
         self._tables: tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] = ((), (), ())
         self._longest = (0, 0, 0)
-        self._tagged = False
+        self._tagged = self._held = False
 
     @property
     def shown(self) -> int:
@@ -154,6 +154,23 @@ class FleetTable(LineTable):
         columns = self.index.columns
         return [] if columns is None else [columns.ids[row] for row in self.index.rows.tolist()]
 
+    @property
+    def keys_shown(self) -> tuple[SortKey, ...]:
+        """The columns that the operator chose, also those that do not fit; else those on screen."""
+        if self.view.columns:
+            return tuple(dict.fromkeys((SortKey.ID, *self.view.columns)))
+        return tuple(SortKey(column.key) for column in self.layout_columns)
+
+    @property
+    def left_out(self) -> int:
+        """Chosen columns that do not fit the width."""
+        return max(0, len(self.keys_shown) - len(self.layout_columns))
+
+    def text_on_screen(self) -> list[str]:
+        """The lines on screen, cells separated by tabs."""
+        lines = self.lines_at(*self.lines_on_screen)
+        return ["\t".join(text.strip() for text, _ in one.pieces) for one in lines]
+
     def id_at(self, place: int) -> str:
         """The vehicle listed at `place`."""
         assert self.index.columns is not None, "a place is only asked for in a list that isn't empty"
@@ -176,7 +193,7 @@ class FleetTable(LineTable):
 
     def columns_for(self, width_cells: int) -> tuple[Column, ...]:
         """The columns that fit."""
-        return fit_columns(width_cells, *self._longest, tagged=self._tagged, chosen=self.view.columns)
+        return fit_columns(width_cells, *self._longest, tagged=self._tagged, held=self._held, chosen=self.view.columns)
 
     def title_of(self, column: Column) -> str:
         """The title, with an arrow where the list is sorted by it."""
@@ -202,6 +219,8 @@ class FleetTable(LineTable):
             self._longest = (ids, sites, segments)
             self.refit()
         tagged = bool(tag_marks(columns).any())
-        if tagged != self._tagged:
-            self._tagged = tagged
+        # Holds come and go by themselves: once there, their column stays, so that the others keep their places.
+        held = self._held or bool(on_hold(columns).any())
+        if (tagged, held) != (self._tagged, self._held):
+            self._tagged, self._held = tagged, held
             self.refit()

@@ -13,12 +13,14 @@ from v2g_console.console.link_text import link_parts
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.safe_text import Part, line, safe_text
 from v2g_console.console.times import clock_of
+from v2g_console.console.widgets.critical_line import alarm_counts, critical_line
 from v2g_console.console.widgets.lines import Lines
 from v2g_console.contract.alarms import AlarmView
 from v2g_console.contract.snapshot import Snapshot
 from v2g_console.domain.alarm_cycle import AlarmState
 
-_WIDE, _MEDIUM = 110, 76
+_WIDE, _MEDIUM, _NARROW = 110, 76, 34
+_CLOCK_CELLS = 11
 
 
 class HeaderLine(Horizontal):
@@ -52,10 +54,13 @@ class HeaderLine(Horizontal):
         self.query_one(Clock).tick()
         width = self.size.width
         place = self.query_one("#place", Lines)
-        left = place_line(self._model.snapshot, width, self._model.site_name, crumb_text(self._crumbs(), width, self._glyphs))
+        narrow = width < _NARROW  # too narrow for a clock beside what counts
+        self.query_one(Clock).display = not narrow
+        crumbs = "" if narrow else crumb_text(self._crumbs(), width, self._glyphs)
+        left = place_line(self._model.snapshot, width, self._model.site_name, crumbs)
         place.styles.width = left.cell_length
         place.show([left])
-        self.query_one("#state", Lines).show([self._state(width - left.cell_length - 11)])
+        self.query_one("#state", Lines).show([self._state(width - left.cell_length - (0 if narrow else _CLOCK_CELLS), bool(crumbs))])
 
     def _crumbs(self) -> list[str]:
         """The screens from the overview to the one that this line belongs to, without the overview."""
@@ -63,16 +68,17 @@ class HeaderLine(Horizontal):
         here = stack.index(self.screen) if self.screen in stack else 0
         return [screen.crumb for screen in stack[1 : here + 1] if isinstance(screen, HasCrumb)]
 
-    def _state(self, width_cells: int) -> Content:
+    def _state(self, width_cells: int, with_count: bool) -> Content:
         snapshot = self._model.snapshot
         if snapshot is None:
             return line(("waiting for the engine", "$muted"))
         late = self._model.contact().late
-        for verbose, with_broker in ((2, True), (2, False), (1, False), (0, False)):
-            shown = _state_line(snapshot, self._glyphs, verbose, with_broker, late, self._model)
+        for verbose, with_broker in () if width_cells < _NARROW - _CLOCK_CELLS else ((2, True), (2, False), (1, False), (0, False)):
+            shown = _state_line(snapshot, self._glyphs, verbose, with_broker, late, self._model, with_count)
             if shown.cell_length <= width_cells:
                 return shown
-        return shown
+        # Too narrow for words.
+        return critical_line(snapshot, self._model, self._glyphs, width_cells)
 
 
 class Clock(Lines):
@@ -150,7 +156,7 @@ def place_line(snapshot: Snapshot | None, width_cells: int, site_name: str = "",
     engine = snapshot.engine
     parts: list[Part] = [(here, "bold")] if crumbs or width_cells >= (_WIDE if site else _MEDIUM) else []
     if site:
-        parts += site
+        parts = parts + site if width_cells >= 60 else site + parts  # narrow: where one acts must not be cut off
     elif width_cells >= (60 if not crumbs else 100):
         parts += ["  ", (safe_text(engine.name, name_cells), "")]
     if width_cells >= _WIDE:
@@ -165,15 +171,14 @@ def place_line(snapshot: Snapshot | None, width_cells: int, site_name: str = "",
     return line(*parts, " ")
 
 
-def alarm_counts(alarms: tuple[AlarmView, ...]) -> tuple[int, int, int]:
-    """Active alarms of high, middle and low priority, without the shelved ones."""
-    active = [alarm.priority for alarm in alarms if alarm.active and alarm.state is not AlarmState.SHELVED]
-    return active.count(1), active.count(2), sum(priority > 2 for priority in active)
-
-
-def _state_line(snapshot: Snapshot, glyphs: Glyphs, verbose: int, with_broker: bool, late: bool, model: ConsoleModel) -> Content:
+def _state_line(
+    snapshot: Snapshot, glyphs: Glyphs, verbose: int, with_broker: bool, late: bool, model: ConsoleModel, with_count: bool
+) -> Content:
+    """`with_count`: how many dispatches run, where the overview does not show it."""
     engine = snapshot.engine
     parts: list[Part] = [*link_parts(snapshot.link, glyphs, late, with_broker), "  "]
+    if with_count:
+        parts.append(f"{'active' if verbose == 2 else 'act'} {len(model.active_dispatches())}  ")
     parts += _alarm_parts(snapshot.alarms, glyphs, verbose)
     if snapshot.approvals:
         parts += [" ", (f"{('approve ', 'appr ', 'ap')[2 - verbose]}{len(snapshot.approvals)}", "bold $warning")]
@@ -200,7 +205,8 @@ def _alarm_parts(alarms: tuple[AlarmView, ...], glyphs: Glyphs, verbose: int) ->
     high, middle, low = alarm_counts(alarms)
     word = "alarms " if verbose else "al "
     if not high + middle + low:
-        return [(f"{word}0", "$muted")]
+        gone = sum(alarm.state is AlarmState.RETURNED for alarm in alarms)
+        return [(f"{word}0 ({gone} gone) " if gone and verbose == 2 else f"{word}0", "$muted")]
     parts: list[Part] = [(word, "")]
     # Letter and shape come before colour: H and M stay readable without any.
     for count, mark, style in (

@@ -250,10 +250,15 @@ class LineTable(ScrollView, can_focus=True):
         line, under_cursor = lines[y]
         margin = self._style(Role.NORMAL, under_cursor)
         before = (self.glyphs.cursor if under_cursor else " ") + line.mark
-        segments = [Segment(before.ljust(GAP_CELLS), margin)]
+        # Neighbours that look alike are one segment: a terminal gets a colour once, not once a cell.
+        runs: list[tuple[str, Style]] = [(before.ljust(GAP_CELLS), margin)]
         for text, role in line.pieces:
-            segments += [Segment(self.glyphs.draw(text), self._style(role, under_cursor)), Segment(" " * GAP_CELLS, margin)]
-        return Strip(segments).adjust_cell_length(self.size.width, margin)
+            drawn, style = self.glyphs.draw(text) + " " * GAP_CELLS, self._style(role, under_cursor)
+            if style == runs[-1][1]:
+                runs[-1] = (runs[-1][0] + drawn, style)
+            else:
+                runs.append((drawn, style))
+        return Strip([Segment(*run) for run in runs]).adjust_cell_length(self.size.width, margin)
 
     @property
     def _top(self) -> int:

@@ -37,18 +37,22 @@ class ReplayBar(Lines):
 
 def replay_line(status: ReplayStatus, width_cells: int, glyphs: Glyphs) -> Content:
     """As much of it as fits; the date, the place and what it does come first."""
-    shown = line()
     share = status.at_ms / status.length_ms if status.length_ms else 1.0
-    place = f" {place_text(status.at_ms)} of {place_text(status.length_ms)}"
-    doing = doing_text(status)
-    for bar, keys in ((True, _KEYS), (True, _FEW_KEYS), (False, _FEW_KEYS), (False, "")):
-        parts: list[Part] = [(" REPLAY ", "bold reverse"), f" {date_text(status.utc_ms)} ", place]
-        parts += [" ", (progress_bar(share, _BAR_CELLS, glyphs), "$accent")] if bar else []
-        parts += ["  ", (doing, "bold $warning" if status.damage and status.ended else "bold"), f"  {keys}"]
-        shown = line(*parts)
-        if shown.cell_length <= width_cells:
-            return shown
-    return line((" REPLAY ", "bold reverse"), place, "  ", (doing, "bold")).truncate(width_cells, ellipsis=True)
+    at, length, doing = place_text(status.at_ms), place_text(status.length_ms), doing_text(status)
+    style = "bold $warning" if status.damage and status.ended else "bold"
+    mark: Part = (" REPLAY ", "bold reverse")
+    dated: list[Part] = [mark, f" {date_text(status.utc_ms)}  {at} of {length} "]
+    bar: Part = (progress_bar(share, _BAR_CELLS, glyphs), "$accent")
+    candidates: tuple[list[Part], ...] = (
+        [*dated, bar, "  ", (doing, style), f"  {_KEYS}"],
+        [*dated, bar, "  ", (doing, style), f"  {_FEW_KEYS}"],
+        [*dated, " ", (doing, style), f"  {_FEW_KEYS}"],
+        [*dated, " ", (doing, style)],
+        [mark, f" {at}/{length} ", (doing, style)],
+        [mark, " ", (doing, style)],
+    )
+    fitting = (shown for shown in (line(*parts) for parts in candidates) if shown.cell_length <= width_cells)
+    return next(fitting, line(mark, " ", (doing, style)).truncate(width_cells, ellipsis=True))
 
 
 def doing_text(status: ReplayStatus) -> str:

@@ -1,0 +1,65 @@
+"""What no screen may hide, however small it is: the link, how many dispatches run, alarms, STOP, and whether one may act."""
+
+from typing import Final
+
+from textual.content import Content
+
+from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.link_text import LINK_STYLE, link_dot
+from v2g_console.console.model import ConsoleModel
+from v2g_console.console.safe_text import Part, line
+from v2g_console.contract.alarms import AlarmView
+from v2g_console.contract.link import LinkState
+from v2g_console.contract.snapshot import Snapshot
+from v2g_console.domain.alarm_cycle import AlarmState
+
+_SHORT: Final = {
+    LinkState.UP: "up",
+    LinkState.SUSPECT: "susp",
+    LinkState.CONNECTING: "conn",
+    LinkState.DOWN: "down",
+    LinkState.CLOSED: "shut",
+}
+
+
+def alarm_counts(alarms: tuple[AlarmView, ...]) -> tuple[int, int, int]:
+    """Active alarms of high, middle and low priority, without the shelved ones."""
+    active = [alarm.priority for alarm in alarms if alarm.active and alarm.state is not AlarmState.SHELVED]
+    return active.count(1), active.count(2), sum(priority > 2 for priority in active)
+
+
+def critical_line(snapshot: Snapshot, model: ConsoleModel, glyphs: Glyphs, width_cells: int) -> Content:
+    """`● up 2d 3H■ 2M▲ 2L STOP`, in the longest form that fits; the shortest one has at most 17 cells with one-digit counts."""
+    late = model.contact().late
+    shown = line("")
+    for spaced, low_too in ((True, True), (False, True), (False, False)):
+        shown = _drawn(snapshot, model, glyphs, late, spaced, low_too)
+        if shown.cell_length <= width_cells:
+            break
+    return shown
+
+
+def _drawn(snapshot: Snapshot, model: ConsoleModel, glyphs: Glyphs, late: bool, spaced: bool, low_too: bool) -> Content:
+    gap = " " if spaced else ""
+    link = snapshot.link
+    style = "$muted" if late else LINK_STYLE[link.state]
+    parts: list[Part] = [(f"{link_dot(link.state, glyphs)}{gap}{_SHORT[link.state]}{'~' if late else ''}", style)]
+    parts.append((f" {len(model.active_dispatches())}d ", "bold"))
+    high, middle, low = alarm_counts(snapshot.alarms)
+    if high:
+        parts.append((f"{high}H{glyphs.critical if spaced else ''}{gap}", "bold $critical"))
+    if middle:
+        parts.append((f"{middle}M{glyphs.warn if spaced else ''}{gap}", "bold $warning"))
+    if low and (low_too or not high + middle):
+        parts.append(f"{low}L{gap}")
+    if not high + middle + low:
+        parts.append(("al 0" if spaced else "0a", "$muted"))
+    if snapshot.engine.stopped:
+        parts.append(("STOP", "bold reverse $critical"))
+    elif model.replay is not None:
+        parts.append(("RP", "bold reverse"))
+    elif model.view_lock.locked:
+        parts.append(("LK", "bold reverse"))
+    elif snapshot.engine.read_only or "stop" in snapshot.engine.denied:
+        parts.append(("RO", "bold reverse"))
+    return line(*parts)
