@@ -13,7 +13,6 @@ from v2g_console.console.actions import ACTIONS, Action, Danger, action_of
 from v2g_console.console.app import ConsoleApp
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.rights import ASKS, NAMES, kept_back, nothing_to_decide
-from v2g_console.console.screens import choice
 from v2g_console.console.screens.choice import ChoiceDialog
 from v2g_console.contract.events import ApprovalAsked, ApprovalEnded
 from v2g_console.contract.replies import Refusal, Refused
@@ -24,11 +23,6 @@ LOOKING = {str(kind.__struct_config__.tag) for kind in LOOKS_ONLY}
 # What the engine tells a viewer: every request that is more than a look, with the least role for it.
 VIEWER_MAY_NOT = dict.fromkeys(NAMES - LOOKING, "operator") | {"plan": "operator", "journal": "auditor", "resume": "supervisor"}
 ACTING = tuple(action for action in ACTIONS if not LOOKING.issuperset(ASKS.get(action.id, ())))
-
-
-@pytest.fixture
-def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "DWELL_S", 0.0)
 
 
 def as_(picture: Snapshot, **changes: object) -> Snapshot:

@@ -85,7 +85,7 @@ async def test_an_alarm_that_comes_in_above_never_takes_the_cursor() -> None:
         assert port.asked(AckAlarm) == [AckAlarm(alarm_id="one")]
 
 
-async def test_what_is_on_screen_is_acknowledged_after_a_question_and_nothing_that_is_not() -> None:
+async def test_what_is_on_screen_is_acknowledged_after_a_question_and_nothing_that_is_not(no_dwell: None) -> None:
     many = tuple(alarm(f"alarm{n:03d}") for n in range(100))
     port = FakePort(picture(*many))
     async with running(port, (80, 24)) as (app, pilot):

@@ -15,11 +15,6 @@ from v2g_console.domain.units import counted
 
 
 @pytest.fixture
-def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "DWELL_S", 0.0)
-
-
-@pytest.fixture
 def endless_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "DWELL_S", 1e9)
 

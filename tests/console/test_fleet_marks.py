@@ -13,7 +13,6 @@ from tests.console.harness import refreshed, rows, running, text, until
 from v2g_console.console import marks as marks_module
 from v2g_console.console.app import ConsoleApp
 from v2g_console.console.marks import MOST_MARKS, Marks
-from v2g_console.console.screens import choice
 from v2g_console.console.screens.choice import ChoiceDialog
 from v2g_console.console.screens.composer import ComposerScreen
 from v2g_console.console.screens.fleet import FleetScreen
@@ -24,11 +23,7 @@ from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply
 from v2g_console.contract.requests import Plan, Request, Tag, Untag
 from v2g_console.contract.tags import TagDone, TagKind, TagScope, TagView
 
-
-@pytest.fixture(autouse=True)
-def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Questions take their answers at once."""
-    monkeypatch.setattr(choice, "DWELL_S", 0.0)
+pytestmark = pytest.mark.usefixtures("no_dwell")
 
 
 def marked_rows(app: ConsoleApp) -> list[str]:

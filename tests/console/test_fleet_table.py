@@ -112,7 +112,7 @@ STEP = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(start=st.integers(0, 39), steps=st.lists(STEP, min_size=1, max_size=12))
 def test_the_cursor_stays_on_its_vehicle(start: int, steps: list[tuple[str, Any]]) -> None:
     asyncio.run(_the_cursor_stays(start, steps))

@@ -18,7 +18,6 @@ from v2g_console.console.app import ConsoleApp
 from v2g_console.console.clipboard import CopyError, copy_text
 from v2g_console.console.fleet_rows import HEADERS, plain_rows
 from v2g_console.console.glyphs import UNICODE
-from v2g_console.console.screens import choice
 from v2g_console.console.screens.choice import ChoiceDialog
 from v2g_console.console.screens.columns import ColumnsDialog
 from v2g_console.console.screens.fleet import FleetScreen
@@ -28,13 +27,9 @@ from v2g_console.console.widgets.fleet_index import Order, SortKey
 from v2g_console.console.widgets.fleet_layout import COLUMN_WORDS, age_step, fit_columns, row_lines
 from v2g_console.console.widgets.fleet_table import FleetTable
 
+pytestmark = pytest.mark.usefixtures("no_dwell")
+
 ALL = np.arange(200)
-
-
-@pytest.fixture(autouse=True)
-def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Questions take their answers at once."""
-    monkeypatch.setattr(choice, "DWELL_S", 0.0)
 
 
 @pytest.fixture
@@ -159,10 +154,10 @@ async def test_a_name_that_exists_is_replaced_only_after_a_question(views: Views
 async def test_a_damaged_file_is_told_in_the_dialog(views: ViewsFile) -> None:
     views.path.parent.mkdir()
     views.path.write_bytes(b"{")
-    async with running(FakePort()) as (app, pilot):
+    async with running(FakePort(), (200, 60)) as (app, pilot):
         await at_the_fleet(app, pilot)
         await pilot.press("v")
-        await until(pilot, lambda: "views.json" in text(app))
+        await until(pilot, lambda: str(views.path)[:12] in text(app))
 
 
 async def test_columns_are_chosen_moved_and_sorted_by_and_survive_the_screen() -> None:

@@ -38,7 +38,7 @@ async def test_one_key_leads_there_and_escape_back(key: str, size: tuple[int, in
     async with running(FakePort(), size) as (app, pilot):
         await pilot.press(key)
         assert type(app.screen) is SCREENS[key]
-        assert "link" in rows(app)[0] and "F8" in rows(app)[-1]
+        assert app.glyphs.dot_up in rows(app)[0] and "F8" in rows(app)[-1]
         await pilot.press("escape")
         assert type(app.screen) is OverviewScreen
 

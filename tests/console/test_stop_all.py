@@ -22,11 +22,7 @@ from v2g_console.console.widgets.site_tag import SiteTag
 from v2g_console.contract.replies import Refusal, Refused, Reply
 from v2g_console.contract.requests import Request, Resume, Stop
 
-
-@pytest.fixture(autouse=True)
-def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dialog takes an answer at once: how early a key counts is tested where dialogs are."""
-    monkeypatch.setattr(choice, "DWELL_S", 0.0)
+pytestmark = pytest.mark.usefixtures("no_dwell")
 
 
 async def asked(pilot: Pilot[ConsoleExit], app: SitesApp) -> None:

@@ -10,7 +10,6 @@ from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import running, text, until
 from v2g_console.console.fleet_filter import parse_filter
-from v2g_console.console.screens import choice
 from v2g_console.console.screens.choice import ChoiceDialog
 from v2g_console.console.screens.note import NoteDialog
 from v2g_console.console.screens.stop_list import StopListScreen
@@ -19,6 +18,8 @@ from v2g_console.contract.requests import Arm, Fleet, Plan, Request, StopList, T
 from v2g_console.contract.snapshot import Snapshot
 from v2g_console.contract.stop import SilentVehicle, StopView
 from v2g_console.contract.tags import InhibitedView, TagDone, TagKind, TagScope, TagView
+
+pytestmark = pytest.mark.usefixtures("no_dwell")
 
 VEHICLE = pictures.vehicle(pictures.normal(), "veh000001")
 HOSTILE = "[red]roof[/] works\\x1b[2J"
@@ -38,11 +39,6 @@ SILENT = SilentVehicle(
     next_step="call site lyon-2: end its session at the charge point",
 )
 STOP = StopView(dispatches=2, vehicles=31, by="ines", reason="smoke", confirmed=30, silent=1, who=(SILENT,))
-
-
-@pytest.fixture(autouse=True)
-def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "DWELL_S", 0.0)
 
 
 def with_vehicle(*tags: TagView, picture: Snapshot | None = None) -> FakePort:

@@ -10,7 +10,6 @@ from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import refreshed, running, text, until
 from v2g_console.console.glyphs import UNICODE
-from v2g_console.console.screens import choice
 from v2g_console.console.screens.choice import ChoiceDialog
 from v2g_console.console.screens.fleet import FleetScreen
 from v2g_console.console.widgets.fleet_pane import summary_rows
@@ -18,12 +17,9 @@ from v2g_console.contract.replies import Accepted, Refusal, Refused
 from v2g_console.contract.requests import Fleet, ResetTrust
 from v2g_console.contract.snapshot import Snapshot
 
+pytestmark = pytest.mark.usefixtures("no_dwell")
+
 VEHICLE = pictures.vehicle(pictures.normal(), "veh000001")
-
-
-@pytest.fixture(autouse=True)
-def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "DWELL_S", 0.0)
 
 
 def failing(failures: int = 3, hold_s: float = 75.0) -> FakePort:

@@ -25,11 +25,6 @@ def changed(**changes: object) -> DispatchView:
     return msgspec.structs.replace(VIEW, **changes)
 
 
-@pytest.fixture
-def no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "DWELL_S", 0.0)
-
-
 @pytest.mark.parametrize(
     ("view", "typed", "power_kw", "said"),
     [

@@ -151,6 +151,6 @@ def reachable(state: DispatchState) -> set[DispatchState]:
 
 
 EngineModel.TestCase.settings = settings(
-    max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestEngineModel = EngineModel.TestCase

@@ -154,7 +154,7 @@ class SiteModel(OwnershipModel):
             assert sum(kw) <= limit_kw + 1e-4, f"{site} exports {kw}"
 
 
-_WALK = settings(max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_WALK = settings(max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 OwnershipModel.TestCase.settings = SiteModel.TestCase.settings = _WALK
 TestOwnershipModel = OwnershipModel.TestCase
 TestSiteModel = SiteModel.TestCase

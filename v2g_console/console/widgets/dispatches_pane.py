@@ -9,9 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
-from v2g_console.console.actions import state_text
+from v2g_console.console.actions import shown_key, state_text
 from v2g_console.console.dispatch_text import moved_words
-from v2g_console.console.actions import shown_key
 from v2g_console.console.glyphs import Glyphs, progress_bar
 from v2g_console.console.model import ConsoleModel, is_active
 from v2g_console.console.safe_text import Part, line, pad_text, safe_text
@@ -53,7 +52,11 @@ class DispatchesPane(Pane, can_focus=True):
     def _nothing_runs(self, snapshot: Snapshot) -> Content:
         """What to do next; not a key that would be refused."""
         if snapshot.engine.stopped:
-            return line(("No dispatch can start: STOP is latched. ", "$muted"), (shown_key("app.resume", self.model), "bold"), (" resumes", "$muted"))
+            return line(
+                ("No dispatch can start: STOP is latched. ", "$muted"),
+                (shown_key("dispatch.resume", self.model), "bold"),
+                (" resumes", "$muted"),
+            )
         return line(("No dispatch. Press ", "$muted"), (shown_key("dispatch.compose", self.model), "bold"), (" for a new one", "$muted"))
 
     def draw(self, snapshot: Snapshot, width_cells: int, height_lines: int) -> Sequence[Content]:
