@@ -31,6 +31,8 @@ class DecidingApp(OperatingApp):
         if isinstance(event, _TOUCHES):
             self.lock_if_due()
             self.touched()
+        if isinstance(event, events.Key):
+            self.presses.note(event.key)
         await super().on_event(event)
 
     def touched(self) -> None:

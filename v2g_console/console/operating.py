@@ -1,12 +1,14 @@
 """What the console asks of the engine: STOP, resume, retry, cancel, quit; each with its dialog and its answer on screen."""
 
 import logging
+import time
 from collections import deque
 from typing import Final
 
 from textual.content import Content
 
 from v2g_console.console.actions import action_of, shown_key
+from v2g_console.console.deliberate import Presses
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.options import ConsoleExit, Severity
@@ -39,6 +41,7 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         self.model = model
         self.notices: deque[str] = deque(maxlen=200)
         self.outcomes = Outcomes()
+        self.presses = Presses(time.monotonic)
 
     def say(self, text: str, severity: Severity = "information") -> None:
         """Tell the operator; also to the log, since a toast disappears."""

@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button
 
-from v2g_console.console.deliberate import Deliberate
+from v2g_console.console.deliberate import Deliberate, KnowsPresses
 from v2g_console.console.keys import key_text
 from v2g_console.console.safe_text import line
 from v2g_console.console.widgets.lines import Lines
@@ -93,7 +93,7 @@ class ChoiceDialog(ModalScreen[str]):
         for choice in (self.safe, *self.others):
             if event.key == choice.key:
                 event.stop()
-                self._choose(choice)
+                self._choose(choice, held=isinstance(self.app, KnowsPresses) and self.app.presses.held(event.key))
 
     @on(Button.Pressed)
     def pressed(self, event: Button.Pressed) -> None:
@@ -105,10 +105,10 @@ class ChoiceDialog(ModalScreen[str]):
         """Escape."""
         self._choose(self.safe)
 
-    def _choose(self, choice: Choice) -> None:
+    def _choose(self, choice: Choice, *, held: bool = False) -> None:
         if not self.is_current:
             return  # answered already: a second key of the same burst must not take the screen below with it
-        if choice == self.safe or self._answer_key.decided():
+        if choice == self.safe or self._answer_key.decided(held=held):
             self.dismiss(choice.value)
         else:
             self.query_one(Vertical).border_subtitle = line((" too soon: let go of the key, read, press it again ", "bold $warning"))
