@@ -109,8 +109,6 @@ async def test_it_goes_anywhere_and_numbers_always_grow(tmp_path: Path) -> None:
         revisions = [one.fleet.revision for one in seen]
         assert numbers == sorted(set(numbers)) and revisions == sorted(set(revisions))
         assert len({one.fleet.layout_revision for one in seen}) == 1  # the same vehicles: nothing to sort anew
-        port.seek_utc(pictures.NOW_MS + 5_000)
-        assert await at_ms(port) == 5_000
 
 
 async def test_events_come_with_their_moment_and_a_jump_leaves_out_what_it_passes(tmp_path: Path) -> None:

@@ -24,18 +24,6 @@ def worst_case_kw(baseline_kw: F8, confirmed_kw: F8, published_kw: F8, measured_
     return np.where(certain, measured_kw, low), np.where(certain, measured_kw, high)
 
 
-def expected_kw(baseline_kw: F8, confirmed_kw: F8, published_kw: F8, measured_kw: F8, settled: Bool, *, obeys: float | F8 = 0.5) -> F8:
-    """The absolute power in kW to expect of each vehicle (n), for tracking the target.
-
-    Measured where `settled`; else between the last confirmed setpoint and the newest published one (n, NaN: none), by the probability
-    `obeys` (0..1) that the newest is in force. A silent vehicle obeys or is deaf; how often which is what its history says.
-    """
-    confirmed = np.where(np.isfinite(confirmed_kw), confirmed_kw, baseline_kw)
-    newest = np.where(np.isfinite(published_kw), published_kw, confirmed)
-    share = np.clip(np.nan_to_num(obeys, nan=0.5), 0.0, 1.0)
-    return np.where(settled & np.isfinite(measured_kw), measured_kw, confirmed + share * (newest - confirmed))
-
-
 def with_others(tree: SiteTree, low_kw: F8, high_kw: F8, others: Bool) -> SiteTree:
     """`tree` with the worst case `low_kw..high_kw` (n) of the vehicles in `others` added to what is attached at their nodes.
 

@@ -8,10 +8,9 @@ from typing import Final
 import msgspec
 
 from v2g_console.contract.replies import FleetRow
-from v2g_console.domain.text import visible
+from v2g_console.domain.text import no_formula, visible
 
 CSV_HEADER: Final = FleetRow.__struct_fields__
-_FORMULA: Final = ("=", "+", "-", "@")
 
 
 def csv_lines(rows: Iterable[FleetRow]) -> Iterator[str]:
@@ -33,5 +32,5 @@ def json_lines(rows: Iterable[FleetRow]) -> Iterator[str]:
 def _cell(value: object) -> object:
     if isinstance(value, str):
         shown = visible(value)
-        return f"'{shown}" if shown.startswith(_FORMULA) else shown
+        return no_formula(shown)
     return round(value, 6) if isinstance(value, float) else value

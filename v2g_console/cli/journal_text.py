@@ -10,11 +10,11 @@ from v2g_console.domain.states import CommandState
 from v2g_console.domain.text import visible
 from v2g_console.domain.units import regulation_text
 from v2g_console.journal.chain import Entry
-from v2g_console.journal.lines import utc_text
+from v2g_console.journal.lines import code_name, utc_text
 from v2g_console.journal.port import ReleaseOutcome, RoundRecord
 from v2g_console.journal.story import DispatchStory, VehicleStory
 from v2g_console.journal.verify import Verdict
-from v2g_console.journal.words import code_counts, code_name, entry_words, regulation_kw
+from v2g_console.journal.words import code_counts, entry_words, regulation_kw
 
 _ENTRY_HEADING = ("NUMBER", "TIME", "KIND", "DISPATCH", "WHAT")
 _ROUND_HEADING = ("TIME", "ROUND", "SEQ", "VEHICLES", "REGULATION kW")
@@ -85,7 +85,7 @@ def _round_row(record: RoundRecord) -> tuple[str, ...]:
 
 def _vehicle_row(one: VehicleStory) -> tuple[str, ...]:
     applied = "-" if np.isnan(one.applied_kw) else number(one.applied_kw, 1)
-    reason = code_name(Reason, one.reason) if one.reason else "-"
-    answer = code_name(CommandState, one.state) if one.state is not None else "none"
-    release = code_name(ReleaseOutcome, one.release) if one.release is not None else "sent" if one.released_kw is not None else "-"
+    reason = code_name(Reason, one.reason).lower() if one.reason else "-"
+    answer = code_name(CommandState, one.state).lower() if one.state is not None else "none"
+    release = code_name(ReleaseOutcome, one.release).lower() if one.release is not None else "sent" if one.released_kw is not None else "-"
     return one.vehicle_id, number(one.baseline_kw, 1), number(one.setpoint_kw, 1), answer, applied, reason, release

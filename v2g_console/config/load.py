@@ -44,11 +44,6 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> L
     return _finished(_merged(values, from_variables), (file,))
 
 
-def load_without_file(environ: Mapping[str, str] = os.environ) -> LoadedSettings:
-    """The defaults with what the environment says. Raises ConfigError."""
-    return _finished(from_environment(environ), ())
-
-
 def load_for_client(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
     """What a command to a running engine needs (its socket, the exit code's limit), with defaults in place of all that is wrong elsewhere.
 

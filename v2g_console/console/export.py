@@ -7,12 +7,13 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 
 import platformdirs
 
+from v2g_console.domain.text import no_formula
+
 Form = Literal["csv", "json"]
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def export_folder() -> Path:
@@ -45,13 +46,8 @@ def _csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([_harmless(value) for value in row] for row in rows)
+    writer.writerows([no_formula(value) if isinstance(value, str) else value for value in row] for row in rows)
     return target.getvalue()
-
-
-def _harmless(value: object) -> object:
-    """Text that a spreadsheet would take for a formula gets an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _json(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -134,10 +134,6 @@ class ReplayPort:
         """Go so many seconds on, or back if below 0."""
         self.seek(self._position_ms() + delta_s * 1000)
 
-    def seek_utc(self, utc_ms: float) -> None:
-        """Go to a time (UTC ms)."""
-        self.seek(utc_ms - self._recording.header.started_ms)
-
     def next_event(self, flag: Flag) -> bool:
         """Go to the next moment with something of that kind; False if there is none."""
         index = self._recording.next_with(flag, self._recording.index_at(self._position_ms()))

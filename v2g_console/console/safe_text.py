@@ -6,7 +6,6 @@
 import unicodedata
 
 from rich.cells import cell_len, set_cell_size
-from rich.text import Text
 from textual.content import Content
 
 from v2g_console.domain.text import visible
@@ -55,11 +54,6 @@ def line(*parts: Part) -> Content:
 def lines(rows: list[Content]) -> Content:
     """Rows below one another."""
     return Content("\n").join(rows)
-
-
-def rich_text(text: str, style: str = "", width_cells: int | None = None) -> Text:
-    """One piece of text for the few places that draw Rich renderables."""
-    return Text(safe_text(text, width_cells), style=style, end="")
 
 
 def _piece(part: str | tuple[str, str]) -> Content:

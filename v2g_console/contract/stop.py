@@ -2,8 +2,6 @@
 
 import msgspec
 
-MOST_SILENT_SHOWN = 500
-
 
 class SilentVehicle(msgspec.Struct, frozen=True, kw_only=True):
     """A vehicle that has not confirmed its release. `setpoint_kw` (absolute, positive to the grid) is what it may still follow.

@@ -81,10 +81,3 @@ def next_dispatch_state(now: DispatchState, wanted: DispatchState) -> DispatchSt
     if wanted not in DISPATCH_TRANSITIONS[now]:
         raise IllegalTransitionError(f"dispatch {now} -> {wanted}")
     return wanted
-
-
-def next_command_state(now: CommandState, wanted: CommandState) -> CommandState:
-    """`wanted`, if a command may go there from `now`; raises IllegalTransitionError otherwise."""
-    if wanted not in COMMAND_TRANSITIONS[now]:
-        raise IllegalTransitionError(f"command {now.name} -> {wanted.name}")
-    return wanted

@@ -15,6 +15,8 @@ _PRINTABLE_YET_INVISIBLE: Final = re.compile(
 )
 _OTHER_SPACES: Final = frozenset("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
 
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
 
 def visible(text: str) -> str:
     r"""`text` on one line with every control, C1, bidirectional, zero-width, private-use or lone surrogate character as a visible escape.
@@ -25,6 +27,11 @@ def visible(text: str) -> str:
     if text.isprintable() and _PRINTABLE_YET_INVISIBLE.search(text) is None:
         return text
     return "".join(map(_visible_char, text))
+
+
+def no_formula(text: str) -> str:
+    """`text` for a cell of a CSV file: with an apostrophe in front where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _visible_char(char: str) -> str:

@@ -118,9 +118,3 @@ def delivery_ratio(setpoint_kw: F8, baseline_kw: F8, measured_kw: F8, least_kw: 
     can_tell = (np.abs(asked_kw) >= least_kw) & np.isfinite(asked_kw) & np.isfinite(measured_kw)
     given_kw = np.where(can_tell, measured_kw - baseline_kw, np.nan)
     return given_kw / np.where(can_tell, asked_kw, 1.0)
-
-
-def delivery_verdict(ratio: F8, rules: TrustRules | None = None) -> tuple[Bool, Bool]:
-    """`(under-delivers, delivers)` for each ratio (n); neither where nobody can tell."""
-    rules = TrustRules() if rules is None else rules
-    return ratio < rules.least_ratio, ratio >= rules.least_ratio

@@ -10,6 +10,7 @@ import msgspec
 
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import CommandState
+from v2g_console.domain.text import no_formula
 from v2g_console.journal.chain import Entry
 from v2g_console.journal.encoding import Readable, UnreadableEntryError, decoded
 from v2g_console.journal.port import AcksRecord, ReleaseOutcome, ReleasesRecord, RoundRecord
@@ -42,7 +43,11 @@ CSV_HEADER: Final = (
     "valid_until",
     "record",
 )
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def code_name(codes: type[CommandState] | type[Reason] | type[ReleaseOutcome], code: int) -> str:
+    """The name of a code; the number itself for one of a newer program."""
+    return next((member.name for member in codes if member == code), str(code))
 
 
 def json_line(entry: Entry) -> bytes:
@@ -88,31 +93,21 @@ def _array(value: object) -> object:
 def _rows(entry: Entry) -> Iterator[tuple[object, ...]]:
     record, unreadable = _readable(entry)
     content = entry.content
-    head = (entry.number, utc_text(content.utc_ms), _harmless(content.kind), _harmless(content.dispatch_id))
+    head = (entry.number, utc_text(content.utc_ms), no_formula(content.kind), no_formula(content.dispatch_id))
     match record:
         case RoundRecord():
             until = utc_text(record.valid_until_ms) if record.valid_until_ms else ""
             for name, setpoint, baseline in zip(record.vehicle_ids, record.setpoint_kw.tolist(), record.baseline_kw.tolist(), strict=True):
-                yield (*head, record.seq, _harmless(name), setpoint, baseline, "", "", "", until, "")
+                yield (*head, record.seq, no_formula(name), setpoint, baseline, "", "", "", until, "")
         case AcksRecord():
             columns = (record.seq.tolist(), record.applied_kw.tolist(), record.state.tolist(), record.reason.tolist())
             for name, seq, applied, state, reason in zip(record.vehicle_ids, *columns, strict=True):
                 applied_text = "" if applied != applied else applied  # noqa: PLR0124  (NaN)
-                yield (*head, seq, _harmless(name), "", "", applied_text, _name(CommandState, state), _name(Reason, reason), "", "")
+                answer = (applied_text, code_name(CommandState, state), code_name(Reason, reason))
+                yield (*head, seq, no_formula(name), "", "", *answer, "", "")
         case ReleasesRecord():
             for name, outcome in zip(record.vehicle_ids, record.outcome.tolist(), strict=True):
-                yield (*head, "", _harmless(name), "", "", "", _name(ReleaseOutcome, outcome), "", "", "")
+                yield (*head, "", no_formula(name), "", "", "", code_name(ReleaseOutcome, outcome), "", "", "")
         case _:
             text = unreadable or msgspec.json.encode(record).decode()
-            yield (*head, *[""] * 8, _harmless(text))
-
-
-def _name(codes: type[CommandState] | type[Reason] | type[ReleaseOutcome], code: int) -> str:
-    try:
-        return codes(code).name
-    except ValueError:  # of a newer program
-        return str(code)
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+            yield (*head, *[""] * 8, no_formula(text))

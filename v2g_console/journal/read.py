@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from v2g_console.journal.chain import Content, Entry
 from v2g_console.journal.port import JournalError
-from v2g_console.journal.recovery import OwedReleases, Recovered, UnfinishedDispatch, recovered
+from v2g_console.journal.recovery import Recovered, recovered
 from v2g_console.journal.schema import SCHEMA_VERSION, SQLITE_ERRORS, checked_version
 from v2g_console.journal.wanted import Wanted
 
@@ -100,18 +100,6 @@ def entry_of(row: tuple[int, int, str, str, bytes, bytes]) -> Entry:
     """An entry from the columns number, utc_ms, kind, dispatch_id, link, body."""
     number, utc_ms, kind, dispatch_id, link, body = row
     return Entry(number, Content(utc_ms, kind, dispatch_id, body), link)
-
-
-def unfinished(path: Path) -> tuple[UnfinishedDispatch, ...]:
-    """Dispatches in the journal whose rounds were committed and whose end was not. Raises JournalError."""
-    with JournalReader(path) as reader:
-        return reader.recovered().unfinished
-
-
-def owed_releases(path: Path) -> tuple[OwedReleases, ...]:
-    """Releases of ended dispatches that nobody confirmed. Raises JournalError."""
-    with JournalReader(path) as reader:
-        return reader.recovered().owed
 
 
 def _conditions(wanted: Wanted) -> tuple[list[str], list[object]]:

@@ -23,12 +23,11 @@ from v2g_console.contract.events import (
     TagAdded,
     TagRemoved,
 )
-from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import CommandState
 from v2g_console.domain.units import counted, regulation_text
 from v2g_console.journal.chain import Entry
 from v2g_console.journal.encoding import Readable, UnreadableEntryError, decoded
-from v2g_console.journal.lines import utc_text
+from v2g_console.journal.lines import code_name, utc_text
 from v2g_console.journal.marks import Failed, Opened, Pruned
 from v2g_console.journal.port import AcksRecord, DispatchRecord, ReleaseOutcome, ReleasesRecord, RequestRecord, RoundRecord
 
@@ -118,9 +117,4 @@ def regulation_kw(record: RoundRecord) -> float:
 
 def code_counts(codes: Sequence[int], names: type[CommandState] | type[ReleaseOutcome]) -> str:
     """`371 acked, 7 rejected`, the most frequent first."""
-    return ", ".join(f"{count} {code_name(names, code)}" for code, count in Counter(codes).most_common())
-
-
-def code_name(codes: type[CommandState] | type[Reason] | type[ReleaseOutcome], code: int) -> str:
-    """The name of a code; the number itself for one of a newer program."""
-    return next((member.name.lower() for member in codes if member == code), str(code))
+    return ", ".join(f"{count} {code_name(names, code).lower()}" for code, count in Counter(codes).most_common())

@@ -1,10 +1,9 @@
 """What vehicles that have not answered may be doing."""
 
 import numpy as np
-import pytest
 
 from v2g_console.allocation.tree import SiteTree
-from v2g_console.allocation.uncertainty import expected_kw, with_others, worst_case_kw
+from v2g_console.allocation.uncertainty import with_others, worst_case_kw
 
 NAN = float("nan")
 
@@ -29,19 +28,6 @@ def test_one_row_of_published_setpoints_or_none_at_all_will_do() -> None:
 def test_settled_without_a_measurement_is_not_settled() -> None:
     low, high = worst_case_kw(np.array([0.0]), np.array([NAN]), np.array([[8.0]]), np.array([NAN]), np.array([True]))
     assert (low.tolist(), high.tolist()) == ([0.0], [8.0])
-
-
-def test_the_expected_power_weighs_obeying_and_lies_within_the_worst_case() -> None:
-    baseline, confirmed = np.array([0.0, -7.0, 0.0, 0.0]), np.array([NAN, -4.0, 2.0, 2.0])
-    published, measured = np.array([10.0, 6.0, NAN, 9.0]), np.array([NAN, NAN, NAN, 8.0])
-    settled = np.array([False, False, False, True])
-    assert expected_kw(baseline, confirmed, published, measured, settled).tolist() == [5.0, 1.0, 2.0, 8.0]
-    obeys = np.array([0.9, 0.0, 0.5, 0.0])
-    expected = expected_kw(baseline, confirmed, published, measured, settled, obeys=obeys)
-    assert expected == pytest.approx([9.0, -4.0, 2.0, 8.0])
-    low, high = worst_case_kw(baseline, confirmed, published, measured, settled)
-    assert ((low <= expected) & (expected <= high)).all()
-    assert expected_kw(baseline, confirmed, published, measured, settled, obeys=7.0)[0] == 10.0
 
 
 def test_others_are_attached_to_their_nodes() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from v2g_console.config.load import LoadedSettings, load, load_without_file
+from v2g_console.config.load import LoadedSettings, load
 from v2g_console.config.origin import OriginKind
 from v2g_console.config.problems import ConfigError
 from v2g_console.config.settings import AuthMethod, Settings
@@ -203,10 +203,6 @@ def test_an_unknown_variable_is_an_error(tmp_path: Path, name: str, problem: str
 def test_the_same_key_in_two_spellings_of_a_variable_is_an_error(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, "", V2G__MQTT__BROKER="tcp://a", v2g__mqtt__broker="tcp://b")
     assert line == "environment v2g__mqtt__broker mqtt.broker: given twice: also as environment V2G__MQTT__BROKER"
-
-
-def test_the_environment_alone_is_a_configuration() -> None:
-    assert load_without_file({"V2G__CONSOLE__NAME": "lyon"}).settings.console.name == "lyon"
 
 
 def test_an_unreadable_file_and_a_wrong_variable_are_reported_together(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from v2g_console.domain.trust import (
     asked,
     blocked,
     delivery_ratio,
-    delivery_verdict,
     hold_s,
     record_failure,
     record_success,
@@ -127,14 +126,8 @@ def test_delivery_is_the_share_of_what_was_asked_in_either_direction() -> None:
     measured = np.array([9.0, -6.0, -7.4, -2.0, 12.0])
     ratio = delivery_ratio(setpoint, baseline, measured)
     assert ratio == pytest.approx([0.9, 0.5, 0.0, -0.2, 1.2])
-    failed, fine = delivery_verdict(ratio)
-    assert failed.tolist() == [False, False, True, True, False]
-    assert fine.tolist() == [True, True, False, False, True]
 
 
 def test_where_nobody_can_tell_it_is_neither_success_nor_failure() -> None:
     ratio = delivery_ratio(np.array([0.5, 10.0, np.nan, 10.0]), np.array([0.0, 0.0, 0.0, np.nan]), np.array([0.0, np.nan, 1.0, 1.0]))
     assert np.isnan(ratio).all()
-    failed, fine = delivery_verdict(ratio)
-    assert not failed.any()
-    assert not fine.any()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.journal import records as made
 from v2g_console.journal.port import Record, ReleaseOutcome, RoundRecord
-from v2g_console.journal.read import owed_releases, unfinished
+from v2g_console.journal.read import JournalReader
 from v2g_console.journal.recovery import Recovered
 from v2g_console.journal.sqlite import SqliteJournal, SqliteOptions
 
@@ -94,7 +94,6 @@ async def test_owed_releases_outlive_their_dispatch(tmp_path: Path) -> None:
     assert found.unfinished == ()
     (owed,) = found.owed
     assert (owed.dispatch_id, owed.signal, owed.standing.vehicle_ids) == (made.DISPATCH, "FCR", ("FR-LYO-00002",))
-    assert owed_releases(tmp_path / "crashed.db")[0].standing.vehicle_ids == ("FR-LYO-00002",)
 
 
 @pytest.mark.parametrize("settles", [made.some_releases(ReleaseOutcome.CONFIRMED), made.some_releases(ReleaseOutcome.NOT_NEEDED)])
@@ -148,4 +147,5 @@ async def test_a_large_round_is_found_whole_though_the_crash_came_before_it_was_
     await journal.close()
     assert journal.recovered.unfinished[0].standing.vehicle_ids == made.vehicles(7001)
     assert journal.recovered.last_seq == 41
-    assert len(unfinished(path)[0].standing.vehicle_ids) == 7001
+    with JournalReader(path) as reader:
+        assert len(reader.recovered().unfinished[0].standing.vehicle_ids) == 7001
