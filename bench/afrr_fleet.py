@@ -7,6 +7,7 @@ anything: each has a twin that hears no command. `at_s` is the machine's monoton
 comes when every vehicle is subscribed; ends at SIGTERM or when nobody reads any more.
 """
 
+import argparse
 import asyncio
 import json
 import logging
@@ -51,8 +52,10 @@ async def run(options: SimulateOptions) -> None:
 
 def main() -> None:
     """Read the options, run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("options", type=json.loads, help="SimulateOptions as a JSON object")
+    told = parser.parse_args().options
     logging.getLogger("mqtt").setLevel(logging.ERROR)  # many publishes at once are normal here
-    told = json.loads(sys.argv[1])
     told |= {"protocol": ProtocolMix(told.get("protocol", "mixed")), "availability_profile": AvailabilityProfile.ALWAYS}
     asyncio.run(run(SimulateOptions(**told)))
 

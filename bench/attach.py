@@ -117,7 +117,7 @@ class Fleet:
         self._clock.now_s += 1.0 / REFRESH_HZ
         for row in self._rng.choice(self._n, max(1, self._n // 100), replace=False):
             self._report(int(row))
-        self._engine._headroom.compute(0)  # what each second of a running engine brings, measured elsewhere
+        self._engine._parts.headroom.compute(0)  # what each second of a running engine brings, measured elsewhere
 
     def snapshot(self) -> tuple[Snapshot, float]:
         """The newest, and the ms it took to make."""
@@ -240,7 +240,7 @@ async def row(vehicles: int, changes: int) -> str:
 
 def main() -> None:
     """Print the table, or be the caller."""
-    parser = argparse.ArgumentParser(description="what an attached console costs")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vehicles", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--changes", type=int, default=20)
     parser.add_argument("--caller", type=Path, help=argparse.SUPPRESS)

@@ -228,7 +228,7 @@ async def rates(vehicles: int, seconds: float, refresh_hz: float, *options: str)
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description="what the console feels like and costs")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vehicles", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--no-rates", action="store_true", help="leave out the second table")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each rate is measured")

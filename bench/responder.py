@@ -194,7 +194,7 @@ async def respond(broker: str, vehicles: int, qos: int) -> int:
 
 def main() -> int:
     """The command."""
-    arguments = argparse.ArgumentParser(description="vehicles that acknowledge at once, for benchmarks")
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--broker", default="mqtt://127.0.0.1:1883", help="mqtt://host:port")
     arguments.add_argument("--vehicles", type=int, default=1000)
     arguments.add_argument("--qos", type=int, choices=(0, 1), default=1, help="of the command subscription and of the acks")

@@ -111,7 +111,7 @@ def responder(broker: str, vehicles: int, qos: int) -> Iterator[None]:
 def settings_for(broker: str, qos: int) -> Settings:
     """An engine that waits long enough for the last ack of the largest fleet."""
     return Settings(
-        mqtt=MqttSettings(broker=broker, client_id=f"bench-{qos}", qos=QosSettings(command=qos, ack=qos)),  # type: ignore[arg-type]  # 0, 1 or 2
+        mqtt=MqttSettings(broker=broker, client_id=f"bench-{qos}", qos=QosSettings.model_validate({"command": qos, "ack": qos})),
         dispatch=DispatchSettings(ack_timeout_seconds=60.0, retries=0),
         telemetry=TelemetrySettings(interval_s=600.0, max_per_s=1_000_000),
         fleet=FleetSettings(max_vehicles=200_000),

@@ -7,8 +7,12 @@ import asyncio
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from v2g_console.console.terminal import prepare
+
+if TYPE_CHECKING:  # `prepare` comes before textual
+    from v2g_console.console.app import ConsoleApp
 
 HERE = Path(__file__).resolve().parent
 SIZE = (120, 36)
@@ -27,7 +31,7 @@ async def draw() -> None:
     from v2g_console.runtime.engine_thread import EngineThread
     from v2g_console.runtime.services import Services
 
-    options = DemoOptions(limit_rate=0.05, reject_rate=0.03, silent_rate=0.02)
+    options = DemoOptions(limit_rate=0.05, reject_rate=0.05, silent_rate=0.08)
     with ExitStack() as stack:
         broker = stack.enter_context(EmbeddedBroker()).url
         stack.enter_context(vehicles(options, broker, 2.0))
@@ -61,18 +65,18 @@ async def draw() -> None:
             engine.end("release", lambda: None)
 
 
-async def drawn(app: "object", words: str) -> None:
+async def drawn(app: "ConsoleApp", words: str) -> None:
     """Until `words` are on the screen."""
     for _ in range(60):
         await asyncio.sleep(0.5)
-        if f">{words}" in app.export_screenshot() or f"{words}<" in app.export_screenshot():  # type: ignore[attr-defined]  # as below
+        if f">{words}" in app.export_screenshot() or f"{words}<" in app.export_screenshot():
             return
     raise SystemExit(f"{words!r} was never drawn")
 
 
-def export(app: "object", name: str) -> None:
+def export(app: "ConsoleApp", name: str) -> None:
     """One picture as SVG."""
-    picture = app.export_screenshot(title="v2g-console")  # type: ignore[attr-defined]  # textual is imported late, for `prepare`
+    picture = app.export_screenshot(title="v2g-console")
     (HERE / f"{name}.svg").write_text(picture, "utf-8")
     print(f"docs/{name}.svg")
 

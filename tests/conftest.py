@@ -2,8 +2,10 @@
 
 import os
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,18 @@ from tests.broker.brokers import INSTALL_HINT, find_mosquitto
 from v2g_console.config import redact
 
 _REASON = "mosquitto is not installed"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def home_of_the_tests() -> Iterator[None]:
+    """Nothing reads or writes the files of the person who runs the suite: journal, views, logs, sockets. Short, for paths of sockets."""
+    with tempfile.TemporaryDirectory(prefix="v2g-", ignore_cleanup_errors=True) as home, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", home)
+        for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"):
+            folder = Path(home, name.split("_")[1].lower())
+            folder.mkdir(0o700)
+            patch.setenv(name, str(folder))
+        yield
 
 
 @pytest.fixture(autouse=True)

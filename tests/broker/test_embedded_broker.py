@@ -70,7 +70,6 @@ def test_it_can_be_started_from_another_thread_and_outlives_that_thread() -> Non
         thread = threading.Thread(target=broker.start)
         thread.start()
         thread.join()
-        assert any("Server is ready" in line or "Listening" in line for line in broker.log_tail)
         [process] = [child for child in psutil.Process().children() if child.name().startswith("nats-server")]
         assert process.status() != psutil.STATUS_ZOMBIE
     finally:

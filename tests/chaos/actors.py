@@ -95,8 +95,7 @@ class EngineProcess:
         """A signal to the process there is."""
         self._ending = self._ending or number is signal.SIGTERM
         if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(number)
+            _send(self._process, number)
 
     @property
     def pid(self) -> int:
@@ -160,7 +159,7 @@ class Vehicles:
     def send(self, number: signal.Signals) -> None:
         """A signal to the process."""
         if self.process is not None and self.process.returncode is None:
-            self.process.send_signal(number)
+            _send(self.process, number)
 
     async def end(self) -> None:
         """End it."""
@@ -169,13 +168,19 @@ class Vehicles:
         await _ended(self.process)
 
 
+def _send(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    """A signal by the number of the process: `send_signal` would collect one that just died, and its exit code would be lost."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, number)
+
+
 async def _ended(process: asyncio.subprocess.Process | None) -> int | None:
     if process is None:
         return None
     try:
         return await asyncio.wait_for(process.wait(), _END_S)
     except TimeoutError:
-        process.kill()
+        _send(process, signal.SIGKILL)
         await process.wait()
         return None
 

@@ -12,6 +12,9 @@ from tests.chaos.plan import Act, Step
 from tests.chaos.stage import Stage, active_dispatches
 from v2g_console.contract import requests as ask
 from v2g_console.contract.replies import Accepted, PlanView, Reply
+from v2g_console.contract.snapshot import DispatchView
+
+_PATIENCE_S = 2.0
 
 
 async def take_step(stage: Stage, step: Step, after_s: float) -> None:
@@ -118,8 +121,7 @@ async def _ask(stage: Stage, step: Step) -> None:
                     break
                 await asyncio.sleep(0.5)
         case _:
-            status = await stage.engine.status()
-            active = active_dispatches(status) if status is not None else []
+            active = await _active(stage)
             if not active:
                 return
             chosen = active[int(step.kw * 10) % len(active)].dispatch_id
@@ -129,6 +131,17 @@ async def _ask(stage: Stage, step: Step) -> None:
                 Act.RETRY: ask.Retry(dispatch_id=chosen),
             }
             await _asked(stage, step.act.value, requests[step.act])
+
+
+async def _active(stage: Stage) -> list[DispatchView]:
+    """The dispatches under way; a patient scenario waits for one, so that what it asks for is not in vain on a busy machine."""
+    until_s = time.monotonic() + (_PATIENCE_S if stage.scenario.patient else 0.0)
+    while True:
+        status = await stage.engine.status()
+        active = active_dispatches(status) if status is not None else []
+        if active or time.monotonic() > until_s:
+            return active
+        await asyncio.sleep(0.05)
 
 
 async def _operate(stage: Stage, step: Step) -> None:

@@ -31,7 +31,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
 def prepare(orders: Orders) -> None:
     """Change the program in this process. Raises NoSuchTargetError."""
     import v2g_console.runtime.run  # noqa: F401  everything that may be wrapped must be imported first
-    from v2g_console.journal import sqlite  # noqa: F401
+    from v2g_console.journal import sqlite  # noqa: F401  as above
 
     if orders.lease_s:
         replace("runtime.services:Services.__init__", lambda original: _with_lease(original, orders.lease_s))

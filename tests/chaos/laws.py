@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.chaos.evidence import Evidence, Told, split
+from tests.chaos.ownership import owner
 from v2g_console.domain.states import CommandState
 from v2g_console.journal.port import ReleaseOutcome
 from v2g_console.simulator.diary import CommandLine
@@ -334,6 +335,7 @@ LAWS: dict[str, Callable[[Evidence], Found]] = {
     "twice": twice,
     "late": late,
     "order": order,
+    "owner": owner,
     "journal": journal,
     "released": released,
     "limits": limits,

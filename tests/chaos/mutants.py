@@ -29,9 +29,9 @@ def _never_journals_updates() -> None:
 
 def _journals_other_setpoints() -> None:
     def make(original: Any) -> Any:
-        def setpoint(self: Any, position: int) -> Any:
+        def setpoint(self: Any, position: int, **named: Any) -> Any:
             self._running.cells.setpoint_kw[position] *= 0.5
-            return original(self, position)
+            return original(self, position, **named)
 
         return setpoint
 
@@ -42,12 +42,12 @@ def _forgets_releases() -> None:
     from v2g_console.engine.dispatch import ReleaseState
 
     def make(original: Any) -> Any:
-        async def publish(core: Any, running: Any, positions: list[int]) -> None:
+        async def publish(release: Any, positions: list[int]) -> None:
             for position in positions[::3]:
-                running.set_release(position, ReleaseState.SENT)
-                running.set_release(position, ReleaseState.CONFIRMED)
-                running.fresh.confirmed.append(position)
-            await original(core, running, positions)
+                release.running.set_release(position, ReleaseState.SENT)
+                release.running.set_release(position, ReleaseState.CONFIRMED)
+                release.running.fresh.confirmed.append(position)
+            await original(release, positions)
 
         return publish
 
@@ -78,10 +78,10 @@ def _endless_leases() -> None:
 
 def _new_power_under_an_old_id() -> None:
     def make(original: Any) -> Any:
-        async def resend(core: Any, running: Any, positions: list[int]) -> None:
+        async def resend(core: Any, running: Any, positions: list[int], **named: Any) -> None:
             for position in positions:
                 running.cells.setpoint_kw[position] *= 0.9
-            await original(core, running, positions)
+            await original(core, running, positions, **named)
 
         return resend
 
@@ -162,6 +162,23 @@ def _believes_its_date_after_a_crash() -> None:
     replace("engine.recover:_owe", make)
 
 
+def _takes_without_a_word() -> None:
+    """Whoever loses a vehicle to a dispatch of higher rank is not told."""
+    replace("engine.hand_over:hand_over", lambda _: lambda _core, _winner, rows: rows >= 0)
+
+
+def _has_commands_retained() -> None:
+    from dataclasses import replace as changed
+
+    def make(original: Any) -> Any:
+        def message(self: Any, *fields: Any, **named: Any) -> Any:
+            return changed(original(self, *fields, **named), retain=True)
+
+        return message
+
+    replace("engine.commands:CommandWriter._message", make)
+
+
 MUTANTS: dict[str, Mutant] = {
     "never journals updates": Mutant(_never_journals_updates, frozenset({"journal"})),
     "journals other setpoints than it sends": Mutant(_journals_other_setpoints, frozenset({"journal"})),
@@ -172,6 +189,8 @@ MUTANTS: dict[str, Mutant] = {
     "new power under an old id": Mutant(_new_power_under_an_old_id, frozenset({"twice"})),
     "takes the broker's receipt for an answer": Mutant(_believes_the_broker, frozenset({"lost"})),
     "knows no limits": Mutant(_knows_no_limits, frozenset({"limits"})),
+    "takes vehicles without a word": Mutant(_takes_without_a_word, frozenset({"owner"}), trial="contested"),
+    "has its commands retained": Mutant(_has_commands_retained, frozenset({"retained"})),
     "stops in words only": Mutant(_stops_in_words_only, frozenset({"stop"})),
     "plays commands back after a crash": Mutant(_plays_back_after_a_crash, frozenset({"journal", "released"})),
     "takes a refusal for a release": Mutant(_takes_any_answer_for_a_release, frozenset({"lost", "released"}), trial="late"),

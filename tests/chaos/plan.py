@@ -170,6 +170,19 @@ def overtaken(seed: int) -> Scenario:
     return replace(late(seed), protocol="1", steps=steps)
 
 
+def contested(seed: int) -> Scenario:
+    """One in which a dispatch of higher rank takes vehicles of two others."""
+    steps = (
+        Step(0.0, Act.DISPATCH, 14.0, 16.0, "MA"),
+        Step(4.0, Act.DISPATCH, 10.0, 60.0, "MA"),
+        Step(8.0, Act.PREEMPT, 4.0, 60.0, "aFRR_UP"),
+    )
+    return Scenario(
+        seed=seed, broker="mosquitto", protocol="2", silent_rate=0.0, reject_rate=0.0, limit_rate=0.0, drop_rate=0.0, export_kw=25.0,
+        offset_s=0.0, reallocation="none", steps=steps, lease_s=30.0, patient=True,
+    )  # fmt: skip
+
+
 def misdated(seed: int) -> Scenario:
     """One in which the engine is started again with a date at which all leases would be over."""
     steps = (Step(0.0, Act.DISPATCH, 60.0, 45.0, "MA"), Step(4.0, Act.ENGINE_KILL))

@@ -42,7 +42,7 @@ POINTS: dict[str, Point] = {
     "after the publish, before acks": Point("engine.acks:Acks.take"),
     "after an ack was taken": Point("engine.acks:Acks.take", "after"),
     "acks are being journalled": Point(_APPEND, "before", _appends("acks")),
-    "before the release is committed": Point("engine.release_record:journal_release"),
+    "before the release is committed": Point("engine.release_round:journal_release"),
     "after the release is committed": Point(_APPEND, "after", _appends("round.release")),
     "mid release": Point(_SEND, "after", _to_vehicle, inside="engine.release:_publish"),
     "releases are being journalled": Point(_APPEND, "before", _appends("releases")),
@@ -62,7 +62,7 @@ POINTS: dict[str, Point] = {
     "settling an owed release": Point("engine.owed:Owed._settle", "after"),
     "indexing": Point("journal.projection:Projection.step", "after"),
     "checkpoint": Point("journal.store:Store.checkpoint"),
-    "after a reconnection": Point("engine.engine:Engine._reconnected"),
+    "after a reconnection": Point("engine.incoming:Incoming._reconnected"),
     "ending": Point("engine.engine:Engine.close"),
 }
 

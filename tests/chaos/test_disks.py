@@ -1,6 +1,7 @@
 """A disk that fills up or takes no writes under a running engine: nothing new goes out, release and STOP do, all is journalled later."""
 
 import contextlib
+import json
 import os
 import resource
 import shutil
@@ -18,6 +19,7 @@ from tests.chaos.gateway import DEADLINE_S, LONG, PROGRAM, Gateway, wait
 
 VEHICLES = 12
 SIZE_MIB = 6
+LEASE_S = 3.0
 
 
 class Disk(Protocol):
@@ -105,27 +107,40 @@ def refused_by_the_journal(gateway: Gateway) -> bool:
     return done.returncode == 5 and "journal" in done.stdout + done.stderr
 
 
+def leases_ended(gateway: Gateway) -> bool:
+    """Whether every vehicle that was asked for power has gone back to its own plan because nothing more came."""
+    ended = {line["vehicle_id"] for line in gateway.lines() if line["event"] == "change" and line["why"] == "lease end"}
+    return ended >= {line["vehicle_id"] for line in gateway.commands()}
+
+
 def test_a_disk_that_fails_in_mid_dispatch_stops_what_is_new_and_nothing_else(disk: Disk, tmp_path: Path) -> None:
     broker = start_nats(tmp_path / "broker")
     gateway = Gateway(tmp_path, broker.url)
     gateway.journal = disk.folder / "journal.db"
     export = f"export: {{path: '{disk.folder}/export.jsonl'}}"
-    gateway.write_config(broker.url, journal=f"{{backend: sqlite, path: '{gateway.journal}', {export}}}")
+    gateway.write_config(
+        broker.url,
+        journal=f"{{backend: sqlite, path: '{gateway.journal}', {export}}}",
+        dispatch="{ack_timeout_seconds: 2, reallocation: none, ramp_kw_per_s: 2}",  # so slow that a round is due at each moment
+    )
+    orders = json.dumps({"lease_s": LEASE_S})
     try:
-        with gateway.vehicles(broker.url, VEHICLES), gateway.engine(stderr=disk.folder / "engine.log") as engine:
+        with gateway.vehicles(broker.url, VEHICLES), gateway.engine(orders=orders, stderr=disk.folder / "engine.log") as engine:
             engine.said("engine.ready")
             gateway.all_fresh(VEHICLES)
-            sent = gateway.command("dispatch", "--signal", "MA", "--power-kw", "10", "--duration", "10m")
-            assert sent.returncode == 0, sent.stderr
+            wanted = ("dispatch", "--signal", "MA", "--power-kw", "40", "--duration", "10m")
+            wait(lambda: gateway.command(*wanted).returncode == 0, "vehicles have described themselves, and it is sent")
             dispatch_id = engine.said("dispatch.active")["dispatch_id"]
             disk.fail(engine.process.pid)
             wait(lambda: refused_by_the_journal(gateway), "nothing new is sent")  # what the log's file has room for is still taken
             engine.said("alarm.raised", kind="journal_failing")
+            wait(lambda: leases_ended(gateway), "no renewal and no step reaches a vehicle, and its lease ends")
             before = len(gateway.commands())
             stop = gateway.command("stop")
             assert stop.returncode == 0, stop.stdout + stop.stderr
             done = engine.said("dispatch.stopped", dispatch_id=dispatch_id)
-            assert (done["released"], done["owed"]) == (done["vehicles"], 0)
+            told = {line["vehicle_id"] for line in gateway.commands()[:before]}  # not whom a step that failed would have taken in
+            assert (done["released"], done["owed"]) == (len(told), 0)
             assert {line["decision"] for line in gateway.commands()[before:]} == {"released"}
             assert gateway.ask("status")["engine"]["stopped"], "it answers while the disk fails"
             disk.mend(engine.process.pid)
@@ -143,6 +158,8 @@ def test_a_disk_that_fails_in_mid_dispatch_stops_what_is_new_and_nothing_else(di
         assert {name for entry in rounds for name in entry["record"]["vehicle_ids"]} == {
             line["vehicle_id"] for line in gateway.commands()[before:]
         }
+        seqs = {entry["record"]["seq"] for entry in entries if entry["kind"].startswith("round.")}
+        assert {line["seq"] for line in gateway.commands()} <= seqs, "what reached a vehicle is in the journal"
         exported = (disk.folder / "export.jsonl").read_text("utf-8").splitlines()
         assert f'"number":{entries[-2]["number"]},' in exported[-1] or len(exported) >= len(entries) - 5
         assert (disk.folder / "engine.log").read_text("utf-8").rstrip().endswith("}"), "the log goes on"

@@ -8,12 +8,14 @@ import pytest
 
 from tests.chaos.evidence import Asked, Circumstances, Evidence, Journalled, Told
 from tests.chaos.laws import LAWS, judge
+from tests.chaos.ownership import owner
 from v2g_console.contract.events import DispatchCompleted
 from v2g_console.domain.states import CommandState
 from v2g_console.journal.port import DispatchRecord, ReleaseOutcome, RequestRecord
 from v2g_console.simulator.diary import ChangeLine, CommandLine, VehicleLine
 
 DISPATCH = "5d8f0b5e6c1f4a7e9b3a1c2d3e4f5a6b"
+OTHER = "0c4b1d7e2f3a4b5c8d9e0f1a2b3c4d5e"
 UTC_S = 1_795_441_129.0
 STEADY_S = 5_000.0
 SEND, UPDATE, RELEASE = 1001, 1002, 1003
@@ -110,6 +112,13 @@ def stopped_before(evidence: Evidence, entry: int) -> None:
     evidence.requests.append((entry - 1, RequestRecord(ms(1), "ines", "cli", "stop", "accepted", "")))
 
 
+def taken(evidence: Evidence, vehicle_id: str, entry: int) -> None:
+    """Another dispatch commands the vehicle, by a later round of a journal entry."""
+    key = (OTHER, RELEASE + 7, vehicle_id)
+    evidence.journalled[key] = Journalled(entry, ms(4.0), OTHER, RELEASE + 7, "send", vehicle_id, 0, 6.0)
+    again(evidence, vehicle_id, 1, command_id=f"{OTHER}-{RELEASE + 7}-0")
+
+
 FALSIFIED: dict[str, tuple[str, Callable[[Evidence], object]]] = {
     "an acknowledged command never came": ("lost", lambda e: drop(e, V1, 0)),
     "an acknowledged command was refused": ("lost", lambda e: change(e, V2, 1, decision="refused")),
@@ -130,6 +139,7 @@ FALSIFIED: dict[str, tuple[str, Callable[[Evidence], object]]] = {
     "two commands are swapped at a v2 vehicle": ("order", lambda e: swap(e, V2)),
     "two commands are swapped at a v1 vehicle": ("order", lambda e: swap(e, V1)),
     "an old setpoint comes back after the release": ("order", lambda e: again(e, V1, 0)),
+    "a second dispatch takes a vehicle that another one holds": ("owner", lambda e: taken(e, V2, 4)),
     "a round is not in the journal": ("journal", lambda e: forget_round(e, UPDATE)),
     "a vehicle got another power than the journal says": ("journal", lambda e: change(e, V1, 0, asked_kw=5.5)),
     "a vehicle got the command of another place": ("journal", lambda e: change(e, V1, 0, command_id=f"{DISPATCH}-{SEND}-9")),
@@ -163,6 +173,16 @@ def test_what_must_not_happen_is_caught(name: str) -> None:
 
 def test_every_law_is_broken_by_something() -> None:
     assert {law for law, _ in FALSIFIED.values()} == set(LAWS)
+
+
+def test_a_vehicle_may_be_taken_by_another_dispatch_once_it_is_released_or_handed_over() -> None:
+    later, handed = orderly(), orderly()
+    taken(later, V2, 21)
+    taken(handed, V2, 5)
+    handed.releases.insert(0, Told(4, ms(3.5), DISPATCH, V2, 0, int(ReleaseOutcome.NOT_NEEDED)))
+    for evidence in (later, handed):
+        found = list(owner(evidence))
+        assert found == [None] * 5
 
 
 def test_what_is_owed_by_the_journal_is_no_violation() -> None:

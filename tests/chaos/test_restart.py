@@ -91,11 +91,11 @@ def wait(condition: Any) -> None:
         assert time.monotonic() < deadline, "it did not come true"
 
 
-KILLS = [("resume", "update committed"), ("release", "mid renewal")]
+KILLS = [("resume", "update committed"), ("release", "after the commit, before the publish")]
 MORE_KILLS = [
     ("resume", "mid publish"),
     ("resume", "mid renewal"),
-    ("release", "after the commit, before the publish"),
+    ("release", "mid renewal"),
 ]
 KILLS += MORE_KILLS if LONG else []
 

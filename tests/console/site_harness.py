@@ -85,6 +85,6 @@ class Held:
             if isinstance(asked, kind):
                 self.waiting = True
                 await self.gate.wait()
-            return await ordinary(asked, origin) if answer is None else answer(asked)  # type: ignore[arg-type]
+            return await ordinary(asked, origin) if answer is None else answer(asked)  # type: ignore[arg-type]  # the kind it was chosen by
 
         port.request = request  # type: ignore[method-assign,assignment] # this one engine is slow

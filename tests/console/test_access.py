@@ -1,6 +1,7 @@
 """Roles, approvals and the lock, as the console shows and keeps them."""
 
 from dataclasses import replace
+from typing import get_args
 
 import msgspec
 import pytest
@@ -12,13 +13,14 @@ from tests.console.test_composer import armed, composing
 from v2g_console.console.actions import ACTIONS, Action, Danger, action_of
 from v2g_console.console.app import ConsoleApp
 from v2g_console.console.model import ConsoleModel
-from v2g_console.console.rights import ASKS, NAMES, kept_back, nothing_to_decide
+from v2g_console.console.rights import ASKS, kept_back, nothing_to_decide
 from v2g_console.console.screens.choice import ChoiceDialog
 from v2g_console.contract.events import ApprovalAsked, ApprovalEnded
 from v2g_console.contract.replies import Refusal, Refused
-from v2g_console.contract.requests import LOOKS_ONLY, Approve, Cancel, Lock, Operate, Reject, Retry, Stop, Unlock
+from v2g_console.contract.requests import LOOKS_ONLY, Approve, Cancel, Lock, Operate, Reject, Request, Retry, Stop, Unlock
 from v2g_console.contract.snapshot import ApprovalView, Snapshot
 
+NAMES = {str(kind.__struct_config__.tag) for kind in get_args(Request)}
 LOOKING = {str(kind.__struct_config__.tag) for kind in LOOKS_ONLY}
 # What the engine tells a viewer: every request that is more than a look, with the least role for it.
 VIEWER_MAY_NOT = dict.fromkeys(NAMES - LOOKING, "operator") | {"plan": "operator", "journal": "auditor", "resume": "supervisor"}
@@ -118,7 +120,7 @@ async def test_the_header_says_who_and_as_what() -> None:
         assert "VIEWER vic" in text(app).splitlines()[0]
         assert "READ-ONLY" in text(app).splitlines()[0]
     async with running(FakePort(), size=(80, 24)) as (app, _):
-        assert "OPER ana" in text(app).splitlines()[0]
+        assert "OPR ana" in text(app).splitlines()[0]
 
 
 # The lock

@@ -403,7 +403,7 @@ async def test_shortfall_preemption_risk_and_warnings_are_in_the_preview() -> No
         plan_at = next(n for n, row in enumerate(shown.splitlines()) if "Plan  60 vehicles" in row)
         assert "takes 40 kW from #81c0" in shown.splitlines()[plan_at + 1]
         assert "3 at risk" in shown and "two sites have no telemetry" in shown
-        assert "SOC_BELOW_MIN      SoC below the rule of this product" in shown
+        assert "SOC_BELOW_MIN      SoC too low for the product or its driver" in shown
         assert "80 kW on 16 vehicles" in shown
 
 
@@ -431,6 +431,32 @@ async def test_the_switches_say_what_is_meant_and_go_into_the_plan() -> None:
         await until(pilot, lambda: composer.flow.step is Step.ARMED)
 
 
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (40, 10)])
+async def test_start_reference_note_and_test_are_reached_by_tab_and_stand_in_the_armed_plan_at_any_size(size: tuple[int, int]) -> None:
+    port = FakePort()
+    async with composing(port, size) as (app, pilot, composer, clock):
+        composer.query_one("#composer-partial", Toggle).focus()
+        await pilot.press("tab", *"2099-01-01T10:00:00Z", "tab", *"RTE-117", "tab", *"dry", "space", *"run", "tab", "space")
+        meant = Plan(**ASKED, start_at="2099-01-01T10:00:00+00:00", external_ref="RTE-117", note="dry run", test=True)
+        await until(pilot, lambda: port.asked(Plan)[-1] == meant)
+        assert "test: yes" in text(app), "the field with the focus is scrolled to"
+        await until(pilot, lambda: composer.flow.current)
+        await armed(pilot, composer, clock)
+        await until(pilot, lambda: "TEST from 2099-01-01 10:00:00+00:00" in text(app))
+        assert "FCR  ▲ 300 kW" in text(app) and "60 vehicles for 01:00" in text(app)
+        assert size[1] < 14 or "ref RTE-117, dry run" in text(app)
+        await pilot.press("f5")
+        await until(pilot, lambda: len(port.asked(Operate)) == 1)
+        await until(pilot, lambda: any(note.startswith("scheduled: FCR") for note in app.notices))
+
+
+async def test_the_commonest_path_needs_none_of_the_further_fields() -> None:
+    port = FakePort()
+    async with composing(port) as (_app, pilot, composer, clock):
+        await armed(pilot, composer, clock)
+        assert port.asked(Plan)[-1] == Plan(**ASKED)
+
+
 async def test_the_allocators_offered_are_those_of_the_engine() -> None:
     known = ("equal", "smart", "merit", "lp", "segmented")
     port = FakePort(replace(pictures.normal(), engine=pictures.engine(allocators=known)))
@@ -452,3 +478,28 @@ async def test_what_will_be_sent_is_readable_at_any_size(size: tuple[int, int]) 
         await pilot.pause()
         assert "ARMED" in text(app) and "FCR  ▲ 300 kW" in text(app) and "60 vehicles for 01:00" in text(app)
         assert "F5 SEND" in text(app)
+
+
+async def test_who_may_not_plan_reads_why_there_is_no_plan() -> None:
+    port = FakePort()
+    port.answers[Plan] = lambda _: Refused(request="plan", reason=Refusal.FORBIDDEN, message="plan needs the role operator", hint="")
+    async with composing(port) as (app, pilot, _, _):
+        await until(pilot, lambda: "There is no plan: nothing can be armed." in text(app))
+        assert text(app).count("plan needs the role operator") >= 1
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (40, 10)])
+async def test_a_lost_link_and_the_way_out_are_seen_in_the_composer_at_any_size(size: tuple[int, int]) -> None:
+    port = FakePort()
+    async with composing(port, size) as (app, pilot, _, _):
+        assert "link" in text(app) and "Esc leave" in text(app)
+        port.show(pictures.cut())
+        app.tick()
+        await until(pilot, lambda: "✗" in text(app).splitlines()[1])
+
+
+async def test_words_beside_the_fields_come_back_when_the_terminal_grows() -> None:
+    async with composing(FakePort(), (40, 10)) as (app, pilot, _, _):
+        assert "…" not in text(app)
+        await pilot.resize_terminal(120, 36)
+        await until(pilot, lambda: "up: inject more / draw less" in text(app))

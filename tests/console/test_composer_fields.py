@@ -43,6 +43,9 @@ def test_right_fields_make_the_request_that_is_meant(texts: FieldTexts, request_
         (FieldTexts(duration="0"), "duration", "expected a time above 0"),
         (FieldTexts(sites="berlin"), "sites", "no site 'berlin': known are paris-nord, lyon-2, lille-hub"),
         (FieldTexts(segments="x*"), "segments", "no segment 'x*': known are home, depot"),
+        (FieldTexts(start="soon"), "start", "expected 18:30"),
+        (FieldTexts(start="2099-01-01T10:00:00"), "start", "names no zone"),
+        (FieldTexts(start="2020-01-01T10:00:00Z"), "start", "2020-01-01 10:00:00+00:00 has passed"),
         (FieldTexts(allocator="clever"), "allocator", "expected equal or smart, or nothing"),
     ],
 )
@@ -50,6 +53,21 @@ def test_a_wrong_field_says_beside_it_what_is_expected(texts: FieldTexts, field:
     checked = check_fields(texts, KNOWN)
     word = getattr(checked, field)
     assert checked.request is None and word.wrong and said in word.text
+
+
+def test_start_reference_note_and_test_are_in_the_request_and_the_start_is_said_with_its_zone() -> None:
+    checked = check_fields(FieldTexts(start="2099-01-01T10:00:00+01:00", reference=" RTE-117 ", note="first run", test="yes"), KNOWN)
+    assert checked.request == Plan(
+        signal="FCR",
+        power_kw=300.0,
+        duration_s=60.0,
+        start_at="2099-01-01T10:00:00+01:00",
+        external_ref="RTE-117",
+        note="first run",
+        test=True,
+    )
+    assert checked.start.text == "2099-01-01 10:00:00+01:00 (09:00:00Z)"
+    assert checked.duration.text == "01:00 from its start" and "TEST" in checked.test.text
 
 
 def test_the_sign_is_told_in_words() -> None:

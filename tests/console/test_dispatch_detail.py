@@ -36,7 +36,7 @@ def changed(**changes: object) -> DispatchView:
     ("view", "said"),
     [
         (VIEW, "#7f3a  FCR  ▲ 1 500 kW  active  04:12 left  step, not frequency response"),
-        (VIEW, "target 1 500  allocated 1 500  acked 1 431  delivered 1 402  (97% measured)  uncertain 69  short 69  kW"),
+        (VIEW, "target 1 500  asked 1 500  acked 1 431  delivered 1 402  (97% measured)  uncertain 69  short 69  kW"),
         (VIEW, "limited 10  rejected 7  silent 24  pending 0  try 1/2 in 2.1 s"),
         (VIEW, "210 kW without a lease"),
         (changed(delivered_kw=None), "delivered not measured"),
@@ -46,7 +46,7 @@ def changed(**changes: object) -> DispatchView:
         (changed(state=DispatchState.FAILED, outcome_reason="PUBLISH_FAILED", remaining_s=None), "failed  PUBLISH_FAILED"),
         (changed(state=DispatchState.AWAITING_ACKS), "awaiting acks"),
         (changed(release=AckProgress(commanded=412, acked=400)), "released 400/412"),
-        (changed(release=AckProgress(commanded=412, acked=400)), "owed 12"),
+        (changed(release=AckProgress(commanded=412, acked=400, silent=5)), "silent 5  waiting 7"),
         (changed(ended_ms=pictures.NOW_MS), "ended 14:02:07Z"),
         (changed(external_ref="RTE-42"), "ref RTE-42"),
     ],
@@ -80,7 +80,8 @@ def test_the_waterfall_ends_at_what_was_allocated_whatever_the_causes_add_up_to(
     assert more[2].startswith("MIN_POWER             0 kW") and "░" not in more[2] and "(3 kW held back)" in more[2]
     less = [row.plain for row in waterfall_rows(100.0, 60.0, (("SITE_LIMIT", 30.0),), 20, UNICODE)]
     assert [row.split()[0] for row in less] == ["requested", "SITE_LIMIT", "since", "allocated"] and "-10 kW" in less[2]
-    assert len(waterfall_rows(100.0, 104.0, (), 20, UNICODE)) == 2
+    more = [row.plain for row in waterfall_rows(100.0, 104.0, (), 20, UNICODE)]
+    assert [row.split()[0] for row in more] == ["requested", "on", "allocated"] and "makes up for who gives less" in more[1]
 
 
 def test_what_moved_between_dispatches_is_told_on_both_and_summed() -> None:

@@ -332,6 +332,26 @@ async def test_unknown_values_are_marked_and_not_shown_as_numbers() -> None:
         assert [drawn(app)[y].split()[1] for y in (2, 3)] == ["~", "?"]
 
 
+@pytest.mark.parametrize("width", [8, 14, 24, 60, 100])
+@pytest.mark.parametrize("chosen", [(), (SortKey.SOC, SortKey.SITE)])
+async def test_no_value_looks_fresh_that_is_not_whatever_columns_there_are(width: int, chosen: tuple[SortKey, ...]) -> None:
+    async with hosted((width, 12)) as (app, pilot, _):
+        app.table.set_columns(chosen)
+        app.table.show(replace(pictures.fleet(4), quality=np.array([0, 1, 2, 3], np.uint8)))
+        await pilot.pause()
+        assert [next((sign for sign in "~!?" if sign in row), "") for row in drawn(app)[1:5]] == ["", "~", "!", "?"]
+
+
+async def test_the_cursor_stays_on_screen_when_the_terminal_gets_low() -> None:
+    async with hosted((60, 30)) as (app, pilot, _):
+        app.table.show(pictures.fleet(200))
+        app.table.move_cursor_to(20)
+        await pilot.pause()
+        await pilot.resize_terminal(60, 6)
+        await pilot.pause()
+        assert cursor_lines(app)
+
+
 async def test_without_unicode_every_sign_is_ascii() -> None:
     async with hosted(glyphs=ASCII) as (app, pilot, _):
         app.table.show(pictures.fleet(40))

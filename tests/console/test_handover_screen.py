@@ -6,7 +6,7 @@ import pytest
 
 from tests.console import pictures
 from tests.console.fake_port import FakePort
-from tests.console.harness import running, text, until
+from tests.console.harness import rows, running, text, until
 from v2g_console.console.screens import handover as screen_module
 from v2g_console.console.screens.note import NoteDialog
 from v2g_console.contract.alarms import AlarmRates
@@ -40,6 +40,16 @@ def report_port() -> FakePort:
 
 def endings(folder: Path) -> list[str]:
     return [path.suffix for path in folder.iterdir()]
+
+
+async def test_lines_are_broken_and_not_cut_and_marks_for_a_file_are_left_to_the_file() -> None:
+    async with running(report_port(), (60, 36)) as (app, pilot):
+        await pilot.press("H")
+        await until(pilot, lambda: "Handover paris-nord" in text(app))
+        shown = " ".join(row.strip() for row in rows(app))
+        told = " ".join(shown.split())
+        assert "releases owed" in told and "Headroom up" in told and "(P90 1 451)." in told
+        assert "- #7f3a" in shown and "\\#" not in shown
 
 
 @pytest.mark.parametrize("size", [(200, 60), (80, 24), (40, 10)])

@@ -2,6 +2,7 @@
 
 import csv
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import SteppedClock, refreshed, rows, running, text, until
+from v2g_console.console.app import ConsoleApp
 from v2g_console.console.export import write_export
 from v2g_console.console.journal_filter import JournalFilter, journal_filter
 from v2g_console.console.screens import journal as screen_module
@@ -44,8 +46,12 @@ def asked_kind(port: FakePort) -> str:
     return newest.kind
 
 
-def table(app: object) -> JournalTable:
-    return app.screen.query_one(JournalTable)  # type: ignore[attr-defined, no-any-return]  # the app under test
+def table(app: ConsoleApp) -> JournalTable:
+    return app.screen.query_one(JournalTable)
+
+
+def knows(app: ConsoleApp, entries: int) -> bool:
+    return table(app).total == entries
 
 
 def only_file(folder: Path) -> Path:
@@ -84,7 +90,7 @@ async def test_going_to_the_end_fetches_older_entries() -> None:
         assert "older ones below" in text(app)
         for known in (400, 600, 800, 950):
             await pilot.press("end")
-            await until(pilot, lambda known=known: table(app).total == known)  # type: ignore[misc]  # bound at once
+            await until(pilot, partial(knows, app, known))
         assert [table(app).id_at(place) for place in (0, 949)] == ["950", "1"]
         assert "older ones below" not in text(app)
 

@@ -106,6 +106,7 @@ BURSTS: dict[str, tuple[bytes, ...]] = {
     "c and y held": (b"c", *[b"y"] * 30),
     "c, Tab, Enter held": (b"c", b"\t", *[ENTER] * 30),
     "q and r held": (b"q", *[b"r"] * 30),
+    "a filter and letters that are commands elsewhere": (b"2", b"/", *[b"r", b"c", b"y"] * 10),
 }
 
 

@@ -61,6 +61,22 @@ async def test_the_list_shows_the_running_and_the_failed_with_outcome_and_shortf
         assert "▲ 1 500 kW" in first and "388/412" in first and " 69 " in first
 
 
+async def test_a_scheduled_test_dispatch_is_known_as_such_in_the_list_and_in_its_details() -> None:
+    picture = pictures.normal()
+    said = {"test": True, "external_ref": "RTE-117", "author_note": "dry run", "due_ms": 4_070_944_800_000}
+    later = msgspec.structs.replace(
+        picture.dispatches[0], state=DispatchState.ARMED, remaining_s=None, started_ms=None, ends_ms=None, note="", **said
+    )
+    async with running(FakePort(replace(picture, dispatches=(later,))), (200, 60)) as (app, pilot):
+        await pilot.press("3")
+        assert "TEST begins 2099-01-01 10:00:00Z ref RTE-117 dry run" in text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, DispatchDetailScreen))
+        shown = text(app)
+        assert "begins 2099-01-01 10:00:00Z" in shown and "TEST" in shown
+        assert "ref RTE-117" in shown and "noted: dry run" in shown
+
+
 async def test_what_is_below_the_list_is_about_the_row_under_the_cursor_and_so_are_the_actions() -> None:
     async with running(FakePort()) as (app, pilot):
         await pilot.press("3", "down")

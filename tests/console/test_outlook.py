@@ -56,7 +56,7 @@ def test_a_plot_keeps_to_its_room_and_tells_sure_from_likely(width: int, height:
 def test_a_plot_names_hours_and_the_least_that_is_sure() -> None:
     bands = [Band((14 + hour) * HOUR_MS, 100.0, 90.0 - (hour == 5) * 40) for hour in range(25)]
     rows = [row.plain for row in band_rows("Up", " kW", bands, 100, 6, UNICODE)]
-    assert "least P90 50 kW at 19Z" in rows[0]
+    assert "least P90 50 kW in 5 h, 19Z" in rows[0]
     assert rows[-1].split()[:4] == ["now", "16", "17", "18"]
     assert rows[-1].index("16") - rows[-1].index("now") == 2 * 3
 

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from tests.console import pictures
 from tests.console.fake_port import FakePort
-from tests.console.harness import ORIGIN, refreshed, rows, running, text, until
+from tests.console.harness import ORIGIN, SteppedClock, refreshed, rows, running, text, until
 from v2g_console.console.app import ConsoleApp
 from v2g_console.console.glyphs import UNICODE
 from v2g_console.console.model import ConsoleModel
@@ -22,7 +22,7 @@ from v2g_console.console.widgets.dispatches_pane import DispatchesPane
 from v2g_console.console.widgets.link_pane import LinkPane
 from v2g_console.contract.link import LinkState
 from v2g_console.contract.requests import AckAlarm
-from v2g_console.contract.snapshot import Snapshot
+from v2g_console.contract.snapshot import FLEET_STATE_NAMES, Snapshot
 from v2g_console.domain.alarm_cycle import AlarmState
 from v2g_console.domain.states import DispatchState
 
@@ -62,10 +62,10 @@ async def test_the_four_panes_show_the_facts(size: tuple[int, int]) -> None:
         "Fleet  200 vehicles",
         "owed 2",
         "lost 5!",
-        "up ▲ 1 156 kW",
-        "down ▼ 1 612 kW",
+        "free ▲ 1 156 kW",
+        "▼ 1 612 kW",
         "median 0.62",
-        "veh000001",
+        "silent 7" if size == (80, 24) else "veh000001",
         "Active dispatches  2",
         "#7f3a  FCR",
         "▲ 1 500 kW",
@@ -76,7 +76,7 @@ async def test_the_four_panes_show_the_facts(size: tuple[int, int]) -> None:
         "short 69 kW",
         "#81c0  NEBEF",
         "Ack progress #7f3a",
-        "acked 371  limited 10  rejected 7✗  silent 24▲",
+        "acked 371 of 412  limited 10  rejected 7✗  silent 24▲",
         "retry 1/2 in 2.1 s",
         "p50 41 ms  p95 180 ms  p99 1.2 s",
         "● up 3 h 12 m",
@@ -134,7 +134,7 @@ async def test_a_lost_link_shows_its_cause_and_marks_values_as_old() -> None:
         port.show(pictures.cut())
         await refreshed(pilot, app)
         shown = rows(app)
-        assert re.search(r"00:12 MQTT link down: connection cut, attempt 4 in 4 s\. the network", shown[1])
+        assert re.search(r"00:12 MQTT link down: connection cut; attempt 4 in 4 s\. v1 keep their setpoint", shown[1])
         assert "Fleet  200 vehicles ~ old" in text(app)
         port.show(pictures.normal())
         await refreshed(pilot, app)
@@ -155,9 +155,10 @@ async def test_the_latched_stop_is_seen_from_everywhere() -> None:
 
 
 async def test_the_alarm_that_wants_an_answer_first_is_shown_and_can_be_acknowledged() -> None:
-    port = FakePort(pictures.alarmed())
-    async with running(port) as (app, pilot):
+    port, clock = FakePort(pictures.alarmed()), SteppedClock()
+    async with running(port, clock=clock) as (app, pilot):
         assert rows(app)[1].startswith(" H■ alarm text 0: retry (r) or cancel (c). a acknowledges")
+        clock.now_s += 1.0
         await pilot.press("a")
         await until(pilot, lambda: port.asked(AckAlarm) == [AckAlarm(alarm_id="alarm-0")])
         seen = tuple(msgspec.structs.replace(alarm, acknowledged=True, state=AlarmState.ACKNOWLEDGED) for alarm in port.picture.alarms)
@@ -258,7 +259,7 @@ async def test_a_releasing_dispatch_shows_its_release() -> None:
     async with running(FakePort(replace(pictures.normal(), dispatches=(view,)))) as (app, _):
         assert "releasing" in text(app)
         assert "120/412" in text(app)
-        assert "Ack progress #7f3a release" in text(app)
+        assert "Release progress #7f3a" in text(app)
 
 
 class Ear:
@@ -331,3 +332,20 @@ def test_lines_about_moves_never_push_a_running_dispatch_out(height: int) -> Non
     assert len(shown) <= max(2, height)
     assert sum(f"#{n} " in row for n in range(3) for row in shown) >= min(3, height - 1)
     assert sum("lost 22 kW" in row for row in shown) == (1 if height == 5 else max(0, min(3, height - 6)))
+
+
+async def test_a_pane_without_room_for_a_list_counts_the_vehicles_by_state() -> None:
+    async with running(FakePort(), (80, 24)) as (app, _):
+        fleet = next(at for at, row in enumerate(rows(app)) if "Fleet  200" in row)
+        counted = " ".join(rows(app)[fleet + 4 : fleet + 6])
+        states = pictures.fleet().state.tolist()
+        assert f"silent {states.count(FLEET_STATE_NAMES.index('silent'))} " in counted
+        assert "veh0" not in "".join(rows(app)[fleet : fleet + 6])
+
+
+async def test_sums_say_how_many_vehicles_they_leave_out_also_where_it_is_narrow() -> None:
+    shown = pictures.normal()
+    picture = replace(shown, summary=msgspec.structs.replace(shown.summary, excluded_from_sums=13))
+    for size in ((120, 36), (100, 36), (80, 24)):
+        async with running(FakePort(picture), size) as (app, _):
+            assert "13 not counted" in text(app) or "-13~" in text(app)

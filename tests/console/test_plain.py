@@ -81,6 +81,21 @@ async def test_a_dispatch_takes_three_commands() -> None:
         assert words in told
 
 
+async def test_start_reference_note_and_test_are_said_before_and_after_sending() -> None:
+    port = FakePort(pictures.quiet())
+    asked = "dispatch FCR 300 60s start=2099-01-01T10:00:00+01:00 ref=RTE-117 'note=dry run' test=yes vehicle=veh000001,veh000002"
+    told = await talk(asked, "arm", "send", port=port)
+    (plan,) = port.asked(Plan)
+    assert isinstance(plan, Plan)
+    assert (plan.start_at, plan.external_ref, plan.note, plan.test) == ("2099-01-01T10:00:00+01:00", "RTE-117", "dry run", True)
+    assert plan.vehicles == ("veh000001", "veh000002")
+    starts = "2099-01-01 10:00:00+01:00 (09:00:00Z)"
+    for words in ("TEST: it is marked so", f"Starts {starts}.", "Reference: RTE-117.", "Note: dry run.", "ARMED for 10 s: TEST FCR"):
+        assert words in told, words
+    assert f", from {starts}" in told and "Scheduled: TEST FCR" in told and "Sent:" not in told
+    assert "start: expected 18:30" in await talk("dispatch FCR 300 60s start=soon")
+
+
 async def test_nothing_is_sent_without_all_three_in_order_and_in_time() -> None:
     port = FakePort(pictures.quiet())
     told = await talk("send", "arm", "dispatch FCR 300 60s", "send", port=port)
@@ -194,7 +209,7 @@ def acts(port: FakePort) -> list[Request]:
 
 SILENT_ID = pictures.DISPATCH_ID
 ACTING: list[tuple[str, Snapshot, list[str], Request]] = [
-    ("stop", pictures.normal(), ["y"], Stop(reason="operator")),
+    ("stop", pictures.normal(), ["y"], Stop()),
     ("stop smoke at the depot", pictures.normal(), ["y"], Stop(reason="smoke at the depot")),
     ("resume", pictures.stopped(), ["y"], Resume()),
     ("cancel 7f3a", pictures.normal(), ["yes"], Cancel(dispatch_id=SILENT_ID)),
@@ -273,6 +288,22 @@ async def test_leaving_asks_and_stays_by_default() -> None:
     assert (await Talk(["quit"], options=ConsoleOptions(attached="/run/x.sock", refresh_hz=0.001)).held())[0] is ConsoleExit.DETACHED
 
 
+async def test_the_next_command_of_a_pipe_sees_what_the_last_one_did() -> None:
+    port = FakePort(pictures.normal())
+    port.answers[Stop] = lambda _: stopped(port)
+    piped = Talk(["stop", "y", "resume", "y"], port, ConsoleOptions(refresh_hz=50.0), interactive=False)
+    _, told = await piped.held()
+    assert "STOP is not latched" not in told and [type(asked) for asked in port.requests if isinstance(asked, Stop | Resume)] == [
+        Stop,
+        Resume,
+    ]
+
+
+def stopped(port: FakePort) -> Accepted:
+    port.picture = replace(port.picture, engine=msgspec.structs.replace(port.picture.engine, stopped=True))
+    return Accepted(request="stop")
+
+
 async def test_the_end_of_the_input_follows_the_policy() -> None:
     piped = Talk(["status"], interactive=False)
     assert (await piped.held())[0] is ConsoleExit.ENDED
@@ -299,7 +330,7 @@ async def test_ctrl_c_is_a_no_in_a_question_and_asks_to_leave_at_the_prompt() ->
             asyncio.get_running_loop().call_soon(talked.console.end)
         return answer
 
-    talked.typist.line = line  # type: ignore[method-assign]
+    talked.typist.line = line  # type: ignore[method-assign]  # of this typist only
     left, told = await talked.held()
     assert "No: nothing was done." in told and not talked.port.asked(Stop)
     assert "Quit? " not in told and "Active: 2 dispatches, " in told and "Staying." in told
@@ -350,7 +381,7 @@ async def test_a_reader_who_has_gone_ends_the_console() -> None:
     def nobody_types(prompt: str) -> "asyncio.Future[str | None]":
         return asyncio.get_running_loop().create_future()
 
-    talked.typist.line = nobody_types  # type: ignore[method-assign]
+    talked.typist.line = nobody_types  # type: ignore[method-assign]  # of this typist only
     assert (await talked.held())[0] is ConsoleExit.ENDED
 
 

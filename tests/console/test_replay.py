@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -276,13 +277,17 @@ async def test_the_screens_are_those_of_the_time_of_the_recording(tmp_path: Path
         assert shown[2:] == wanted[1:]  # one line is the replay's own; everything else is the same, cell for cell
 
 
+def stands_at(port: ReplayPort, at_ms: int) -> bool:
+    return port.status().at_ms == at_ms
+
+
 async def test_the_keys_move_through_it(tmp_path: Path) -> None:
     async with replaying(tmp_path) as (port, clock), screen_of(port, clock) as (app, pilot):
         await pilot.press("p")
         await until(pilot, lambda: port.status().paused)
         for key, wanted in (("full_stop", 10_000), ("comma", 0), ("greater_than_sign", 20_000), ("less_than_sign", 0)):
             await pilot.press(key)
-            await until(pilot, lambda wanted=wanted: port.status().at_ms == wanted)  # type: ignore[misc]
+            await until(pilot, partial(stands_at, port, wanted))
         await pilot.press("n")
         await until(pilot, lambda: port.status().at_ms == 2_000)
         await pilot.press("ctrl+n")
@@ -319,7 +324,7 @@ async def test_details_and_help_work_in_a_replay(tmp_path: Path) -> None:
         assert "nan" not in text(app)
         await pilot.press("escape")
         await app.action_invoke("overview.open")
-        await until(pilot, lambda: "Vehicles" in text(app) and "set kW" in text(app))
+        await until(pilot, lambda: "Vehicles" in text(app) and "asked kW" in text(app))
         assert "nan" not in text(app)
         await pilot.press("question_mark")
         await until(pilot, lambda: "Replay faster" in text(app))

@@ -1,6 +1,7 @@
 """Giving a running dispatch a new target: nothing is sent by accident, and what became of it is told as the engine says it."""
 
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import pytest
@@ -9,12 +10,13 @@ from textual.widgets import Input
 from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import refreshed, running, text, until
+from v2g_console.console.app import ConsoleApp
 from v2g_console.console.screens import choice
 from v2g_console.console.screens.choice import ChoiceDialog
 from v2g_console.console.screens.overview import OverviewScreen
-from v2g_console.console.screens.update_target import UpdateTargetDialog, check_target, updated_text
+from v2g_console.console.screens.update_target import UpdateTargetDialog, check_target, preview_words, updated_text
 from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply
-from v2g_console.contract.requests import Request, Update
+from v2g_console.contract.requests import Plan, Request, Update
 from v2g_console.contract.snapshot import DispatchView, Snapshot
 from v2g_console.domain.states import DispatchState
 
@@ -123,6 +125,10 @@ async def test_a_dispatch_that_ends_meanwhile_says_so_in_the_dialog() -> None:
         assert isinstance(app.screen, UpdateTargetDialog)
 
 
+def told_last(app: ConsoleApp, words: str) -> bool:
+    return bool(app.notices) and words in app.notices[-1]
+
+
 async def test_a_refusal_and_a_lost_answer_are_told_apart(no_dwell: None) -> None:
     def lost(_: Request) -> Reply:
         raise TimeoutError("no answer in 10 s")
@@ -136,7 +142,7 @@ async def test_a_refusal_and_a_lost_answer_are_told_apart(no_dwell: None) -> Non
             await pilot.press(*"900", "enter")
             await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
             await pilot.press("y")
-            await until(pilot, lambda said=said: bool(app.notices) and said in app.notices[-1])  # type: ignore[misc]  # bound per turn
+            await until(pilot, partial(told_last, app, said))
             port.answers[Update] = lost
 
 
@@ -163,3 +169,48 @@ async def test_the_dialog_fits(size: tuple[int, int]) -> None:
         await pilot.press("u")
         await until(pilot, lambda: "new target kW" in text(app))
         assert "1500" in text(app) and "Enter go on" in text(app)
+
+
+def previewed(request: Request) -> Reply:
+    assert isinstance(request, Plan) and request.instead_of == VIEW.dispatch_id
+    found = msgspec.structs.replace(
+        pictures.plan(request), allocated_kw=1100.0, shortfall_kw=100.0, moved=37, eligible=405, limits=(("SITE_LIMIT", 100.0),)
+    )
+    return Accepted(request="plan", result=found)
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+async def test_what_a_new_target_would_change_is_shown_before_it_is_confirmed_and_again_in_the_question(size: tuple[int, int]) -> None:
+    port = FakePort()
+    port.answers[Plan] = previewed
+    async with running(port, size) as (app, pilot):
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, UpdateTargetDialog))
+        await pilot.press(*"1200")
+        await until(pilot, lambda: "can give ▲ 1 100 kW, 100.0 kW short" in text(app))
+        assert "37 vehicles get another setpoint; 405 can take part" in text(app)
+        assert "limited by SITE_LIMIT 100 kW" in text(app)
+        assert [request.power_kw for request in port.asked(Plan) if isinstance(request, Plan)][-1] == 1200.0
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
+        await until(pilot, lambda: "37 vehicles get another setpoint" in text(app))
+        assert not port.asked(Update)
+
+
+async def test_a_preview_of_what_was_in_the_field_before_is_not_shown() -> None:
+    port = FakePort()
+    port.answers[Plan] = previewed
+    async with running(port) as (app, pilot):
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, UpdateTargetDialog))
+        await pilot.press(*"1200")
+        await until(pilot, lambda: "can give" in text(app))
+        await pilot.press("backspace")
+        await until(pilot, lambda: "can give" not in text(app))
+
+
+def test_an_engine_that_gives_no_preview_is_quoted() -> None:
+    refused = Refused(request="plan", reason=Refusal.FORBIDDEN, message="bob is observer", hint="plan needs the role operator")
+    assert preview_words(refused) == ("no preview: bob is observer (plan needs the role operator)",)
+    assert preview_words(ConnectionError("gone")) == ("no preview: the engine does not answer: gone",)
+    assert preview_words(Accepted(request="plan")) == ("no preview: the engine says nothing about it",)

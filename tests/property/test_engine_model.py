@@ -1,17 +1,14 @@
 """Random walks of operators, vehicles and the link through the whole engine; the bench's invariants hold at every step."""
 
-import asyncio
-
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
-from tests.unit.engine.bench import Bench, JournalError
+from tests.property.engine_machine import EngineMachine
+from tests.unit.engine.bench import JournalError
 from tests.unit.engine.cars import Answer, Car
-from tests.unit.engine.virtual_time import VirtualLoop
 from v2g_console.config.settings import Settings
 from v2g_console.contract import requests as ask
-from v2g_console.contract.replies import Accepted, Refusal, Refused
 from v2g_console.domain.states import DISPATCH_TRANSITIONS, DispatchState
 from v2g_console.engine.dispatch import ReleaseState, Running
 from v2g_console.transport.port import PublishOutcome
@@ -22,31 +19,22 @@ POWERS_KW = st.sampled_from([-60.0, -9.0, -2.0, 2.0, 9.0, 60.0])
 _FINAL = {ReleaseState.CONFIRMED, ReleaseState.OWED, ReleaseState.NOT_NEEDED}
 
 
-class EngineModel(RuleBasedStateMachine):
+class EngineModel(EngineMachine):
     """`seen` holds each dispatch with the last state it was seen in."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner(loop_factory=VirtualLoop)
         self.seen: dict[str, tuple[Running, DispatchState]] = {}
 
     @initialize(protocols=st.lists(st.sampled_from([1, 2]), min_size=VEHICLES, max_size=VEHICLES))
     def begin(self, protocols: list[int]) -> None:
         fleet = [Car(f"veh{n:06d}", protocol, natural_kw=-7.4 if n % 2 else 0.0) for n, protocol in enumerate(protocols)]
         chosen = Settings.model_validate({"dispatch": {"allocator": "equal", "lease_s": 60.0, "release_ramp_s": 1.0}})
-
-        async def build() -> Bench:
-            one = Bench(fleet, chosen)
-            await one.start()
-            return one
-
-        self.one = self.runner.run(build())
+        self.start_with(fleet, chosen)
 
     def say(self, request: ask.Request) -> None:
-        reply = self.runner.run(self.one.say(request))
-        assert not (isinstance(reply, Refused) and reply.reason is Refusal.INTERNAL), reply
-        if isinstance(reply, Accepted) and reply.dispatch_id:
-            running = self.one.core.find(reply.dispatch_id)
+        if dispatch_id := self.asked(request):
+            running = self.one.core.find(dispatch_id)
             assert running is not None
             self.seen.setdefault(running.dispatch_id, (running, running.state))
 
@@ -88,16 +76,6 @@ class EngineModel(RuleBasedStateMachine):
     def broker_changes(self, car: int, outcome: PublishOutcome, arrives: bool) -> None:
         self.one.link.broker_says[f"veh{car:06d}"] = outcome
         self.one.link.failed_arrives = arrives
-
-    @rule(up=st.booleans())
-    def link_changes(self, up: bool) -> None:
-        async def change() -> None:
-            if up:
-                self.one.link.up()
-            else:
-                self.one.link.down()
-
-        self.runner.run(change())
 
     @rule(fails=st.booleans(), round_s=st.sampled_from([0.0, 0.3]))
     def journal_changes(self, fails: bool, round_s: float) -> None:

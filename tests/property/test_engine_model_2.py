@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from tests.property.test_engine_model import SIGNALS, VEHICLES, EngineModel
-from tests.unit.engine.bench import Bench
 from tests.unit.engine.cars import Answer, Car
 from v2g_console.config.settings import Settings
 from v2g_console.contract import requests as ask
@@ -45,13 +44,7 @@ class OwnershipModel(EngineModel):
         ]
         dispatch = {"allocator": "equal", "lease_s": 60.0, "reallocation": "balanced", **(course or {})}
         chosen = Settings.model_validate({"dispatch": dispatch, **self.sections})
-
-        async def build() -> Bench:
-            one = Bench(fleet, chosen)
-            await one.start()
-            return one
-
-        self.one = self.runner.run(build())
+        self.start_with(fleet, chosen)
 
     @rule(signal=SIGNALS, power_kw=st.sampled_from([-40.0, -9.0, 9.0, 25.0, 60.0]), duration_s=st.sampled_from([20.0, 300.0]))
     def preempt(self, signal: str, power_kw: float, duration_s: float) -> None:

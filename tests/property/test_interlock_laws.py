@@ -5,14 +5,12 @@ import asyncio
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
-from tests.unit.engine.bench import Bench
+from tests.property.engine_machine import EngineMachine
 from tests.unit.engine.cars import Answer, Car
-from tests.unit.engine.virtual_time import VirtualLoop
 from v2g_console.config.settings import Settings
 from v2g_console.contract import requests as ask
-from v2g_console.contract.replies import Accepted, Refusal, Refused
 from v2g_console.contract.tags import TagKind, TagScope
 from v2g_console.engine.dispatch import Running
 
@@ -24,12 +22,11 @@ POWERS_KW = st.sampled_from([-30.0, -24.0, -9.0, 9.0, 20.0, 30.0, 45.0])
 CAR = st.integers(0, VEHICLES - 1)
 
 
-class InterlockModel(RuleBasedStateMachine):
+class InterlockModel(EngineMachine):
     """Vehicles are idle by themselves, so the setpoint that each follows is its regulation."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner(loop_factory=VirtualLoop)
         self.known: list[str] = []
 
     @initialize(protocols=st.lists(st.sampled_from([1, 2]), min_size=VEHICLES, max_size=VEHICLES), ramp=st.sampled_from([0.0, 2.0]))
@@ -38,19 +35,12 @@ class InterlockModel(RuleBasedStateMachine):
         limits = {"total_up_kw": TOTAL_UP_KW, "total_down_kw": TOTAL_DOWN_KW, "most_dispatches": MOST_DISPATCHES}
         dispatch = {"allocator": "equal", "reallocation": "balanced", "lease_s": 60.0, "ramp_kw_per_s": ramp}
         chosen = Settings.model_validate({"dispatch": dispatch, "interlocks": limits})
-
-        async def build() -> Bench:
-            one = Bench(fleet, chosen)
-            await one.start()
-            return one
-
-        self.one = self.runner.run(build())
+        self.start_with(fleet, chosen)
 
     def say(self, request: ask.Request) -> None:
-        reply = self.runner.run(self.one.say(request))
-        assert not (isinstance(reply, Refused) and reply.reason is Refusal.INTERNAL), reply
-        if isinstance(reply, Accepted) and reply.dispatch_id and reply.dispatch_id not in self.known:
-            self.known.append(reply.dispatch_id)
+        dispatch_id = self.asked(request)
+        if dispatch_id and dispatch_id not in self.known:
+            self.known.append(dispatch_id)
 
     def some(self, pick: int) -> str:
         return self.known[pick % len(self.known)] if self.known else "nobody"
@@ -80,16 +70,6 @@ class InterlockModel(RuleBasedStateMachine):
     def vehicle_changes(self, car: int, answer: Answer, reports: bool) -> None:
         changed = self.one.fleet[f"veh{car:06d}"]
         changed.answer, changed.reports = answer, reports
-
-    @rule(up=st.booleans())
-    def link_changes(self, up: bool) -> None:
-        async def change() -> None:
-            if up:
-                self.one.link.up()
-            else:
-                self.one.link.down()
-
-        self.runner.run(change())
 
     @rule(seconds=st.sampled_from([0.03, 0.5, 6.0, 25.0]))
     def time_passes(self, seconds: float) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from v2g_console.attach import frames
 from v2g_console.attach.errors import (
+    SAME_VERSION,
     ContractMismatchError,
     EngineGoneError,
     EngineNotRunningError,
@@ -134,7 +135,10 @@ class SocketClient:
         try:
             body = await asyncio.wait_for(frames.read_frame(reader, frames.LARGEST_CALL_BYTES), HELLO_S)
         except TimeoutError:
-            raise EngineGoneError(f"{self.path} does not answer within {HELLO_S:g} s: is the engine hanging?") from None
+            raise EngineGoneError(
+                f"the engine at {self.path} does not answer within {HELLO_S:g} s, so nothing was asked of it: it hangs, or its machine is "
+                "overloaded; try again, or end its process and start it again"
+            ) from None
         except frames.FrameError:
             body = b""
         if body is None:
@@ -150,7 +154,7 @@ class SocketClient:
         if first.contract != CONTRACT_VERSION:
             raise ContractMismatchError(
                 f"the engine at {self.path} (version {first.version[:40]}) speaks contract {first.contract}, "
-                f"this program contract {CONTRACT_VERSION}: use the same version"
+                f"this program (version {program_version()}) contract {CONTRACT_VERSION}: {SAME_VERSION}"
             )
         return first
 

@@ -1,6 +1,10 @@
 """What can go wrong between a caller and an engine. All are ConnectionErrors, so that a caller who only wants "no engine" catches one."""
 
 from pathlib import Path
+from typing import Final
+
+SAME_VERSION: Final = "use the same version on both sides, which after an upgrade means to restart the engine when no dispatch runs"
+"""What to do about two contracts."""
 
 
 class EngineGoneError(ConnectionError):

@@ -1,6 +1,7 @@
 """Where the engine's Unix socket is: one rule for the engine that makes it and one for the callers who look for it."""
 
 import os
+import socket
 import stat
 import tempfile
 from contextlib import suppress
@@ -41,16 +42,25 @@ def find_socket(settings: SocketSettings) -> Path:
 
 
 def find_console_socket(settings: SocketSettings) -> Path:
-    """Where a console looks: as `find_socket`; if there is nothing, but one demo of this user, there. Raises SocketPathError.
+    """Where a console looks: as `find_socket`; if there is nothing, but one demo of this user runs, there. Raises SocketPathError.
 
     Only consoles do this, since they show that it is a demo: a STOP that was meant for an engine must not end up in one.
     """
     usual = find_socket(settings)
-    if settings.path is None and not _exists(usual):
-        demos = list(usual.parent.glob(DEMO_SOCKETS))
-        if len(demos) == 1:
-            return demos[0]
-    return usual
+    if settings.path is not None or _exists(usual):
+        return usual
+    demos = running_demos(settings)
+    if len(demos) > 1:
+        named = ", ".join(map(str, demos))
+        raise SocketPathError(f"no engine is running at {usual}, but {len(demos)} demos are: name one with --socket: {named}")
+    return demos[0] if demos else usual
+
+
+def running_demos(settings: SocketSettings) -> list[Path]:
+    """The sockets of this user's demos that run; none where a socket is configured, since then no demo is meant. Raises SocketPathError."""
+    if settings.path is not None:
+        return []
+    return sorted(path for path in find_socket(settings).parent.glob(DEMO_SOCKETS) if _is_listened_to(path))
 
 
 def sockets_here(settings: SocketSettings) -> list[Path]:
@@ -98,6 +108,19 @@ def _check_private(folder: Path) -> None:
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise SocketPathError(f"{folder} is not a folder that is yours alone (0700): remove it, or set socket.path")
+
+
+def _is_listened_to(path: Path) -> bool:
+    """False for what a killed demo left; True for one that runs, also one so busy or frozen that it does not answer."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(os.fspath(path))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return True
 
 
 def _exists(path: Path) -> bool:

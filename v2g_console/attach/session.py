@@ -8,14 +8,18 @@ from typing import Final
 import msgspec
 
 from v2g_console.attach import frames
+from v2g_console.attach.errors import SAME_VERSION
 from v2g_console.attach.frames import Call, EventsBody, Farewell, FaultCode, Hello, RequestBody, SnapshotBody
-from v2g_console.attach.peer import Peer
+from v2g_console.attach.peer import Peer, PeerNames
 from v2g_console.attach.shelf import Shelf
 from v2g_console.contract import CONTRACT_VERSION
+from v2g_console.contract.events import EventBatch
 from v2g_console.contract.port import EnginePort
 from v2g_console.contract.replies import Accepted, IdentityView, Refusal, Refused, Reply
 from v2g_console.contract.requests import Identity, Origin
+from v2g_console.contract.seeing import holds_record, seen_by
 from v2g_console.contract.snapshot import EngineInfo
+from v2g_console.domain.roles import Role
 from v2g_console.version import program_version
 
 IN_FLIGHT_PER_CALLER: Final = 16
@@ -43,6 +47,7 @@ class Session:
         writer: asyncio.StreamWriter,
         *,
         peer: Peer,
+        names: PeerNames,
         shelf: Shelf,
         instance: str,
         requests: set[asyncio.Task[None]],
@@ -52,6 +57,7 @@ class Session:
         self._reader = reader
         self._writer = writer
         self._peer = peer
+        self._names = names
         self._shelf = shelf
         self._instance = instance
         self._requests = requests
@@ -60,6 +66,11 @@ class Session:
         self._polls: dict[int, asyncio.Task[None]] = {}
         self._looking: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
+
+    @property
+    def _user(self) -> str:
+        """By name, as far as it is known by now."""
+        return self._names.known(self._peer.credentials.uid)
 
     async def run(self) -> None:
         """Serve until the caller hangs up or breaks the rules. Requests that have begun go on, long polls end."""
@@ -73,7 +84,7 @@ class Session:
                 poll.cancel()
             if self._looking is not None:
                 self._looking.cancel()
-                _log.info("a console has left (%s, pid %d)", self._peer.user, self._peer.pid)
+                _log.info("a console has left (%s, pid %d)", self._user, self._peer.pid)
             self._shelf.leave(self)
 
     async def _greet(self) -> bool:
@@ -87,7 +98,7 @@ class Session:
         if hello.contract != CONTRACT_VERSION:
             await self._say_farewell(
                 f"the engine is version {program_version()} and speaks contract {CONTRACT_VERSION}, "
-                f"this program is version {hello.version[:40]} and speaks contract {hello.contract}: use the same version"
+                f"this program is version {hello.version[:40]} and speaks contract {hello.contract}: {SAME_VERSION}"
             )
             return False
         await self._send(frames.encode(Hello(contract=CONTRACT_VERSION, version=program_version(), instance=self._instance)))
@@ -128,7 +139,7 @@ class Session:
             await self._fault(call.number, "busy", "a snapshot is on its way already: read it first")
             return
         if self._looking is None:
-            _log.info("a console is attached (%s, pid %d)", self._peer.user, self._peer.pid)
+            _log.info("a console is attached (%s, pid %d)", self._user, self._peer.pid)
         self._shelf.join(self)
         self._looking = asyncio.get_running_loop().create_task(self._look(call.number, body.base))
 
@@ -141,12 +152,24 @@ class Session:
 
     async def _poll(self, number: int, body: EventsBody) -> None:
         try:
-            batch = await self._port.events(body.after, min(max(body.wait_s, 0.0), LONGEST_POLL_S))
+            batch = await self._for_caller(await self._port.events(body.after, min(max(body.wait_s, 0.0), LONGEST_POLL_S)))
         except ConnectionError as error:
             await self._fault(number, "gone", str(error))
             return
         self._polls.pop(number, None)  # from here on it can't be withdrawn: half a frame would end the connection
         await self._send(frames.pack_events(batch, number))
+
+    async def _for_caller(self, batch: EventBatch) -> EventBatch:
+        """The events that the caller may see. A number is a number: what he may not see is not counted as dropped."""
+        if not holds_record(batch.events):
+            return batch
+        caller = await self._identity() or IdentityView(user=self._user, role=Role.VIEWER.value, may=(), denied={})
+        return msgspec.structs.replace(batch, events=seen_by(batch.events, caller))
+
+    async def _identity(self) -> IdentityView | None:
+        """Who the engine takes the caller for, asked each time, since rights may change; None if it does not say."""
+        reply = await self._port.request(Identity(), self._origin(_CONSOLE))
+        return reply.result if isinstance(reply, Accepted) and isinstance(reply.result, IdentityView) else None
 
     async def _look(self, number: int, base: int) -> None:
         async with self._shelf.turn:
@@ -163,11 +186,9 @@ class Session:
             await (self._send(head, picture) if picture else self._send(head))
 
     async def _seen_by_caller(self, engine: EngineInfo) -> EngineInfo:
-        """`engine` with the caller's own user, role and rights; asked each time, since rights may change."""
-        reply = await self._port.request(Identity(), self._origin(_CONSOLE))
-        if isinstance(reply, Accepted) and isinstance(reply.result, IdentityView):
-            return reply.result.seeing(engine)
-        return msgspec.structs.replace(engine, user=self._peer.user)
+        """`engine` with the caller's own user, role and rights."""
+        caller = await self._identity()
+        return caller.seeing(engine) if caller is not None else msgspec.structs.replace(engine, user=self._user)
 
     async def _request(self, call: Call) -> None:
         try:
@@ -192,7 +213,7 @@ class Session:
     def _origin(self, claimed: Origin) -> Origin:
         """Who asks, as the kernel says; the way that the caller claims is kept as a remark only."""
         remark = f", {claimed.way}" if claimed.way in _WAYS else ""
-        return Origin(user=self._peer.user, way="socket", detail=f"pid {self._peer.pid}{remark}")
+        return Origin(user=self._user, way="socket", detail=f"pid {self._peer.pid}{remark}", credentials=self._peer.credentials)
 
     async def _fault(self, number: int, code: FaultCode, message: str) -> None:
         await self._send(frames.encode(frames.fault_answer(code, message, number)))
@@ -211,9 +232,7 @@ class Session:
                         self._writer.write(piece)
                         await self._writer.drain()
             except TimeoutError:
-                _log.warning(
-                    "a caller on the socket does not read its answers and is cut off (pid %d, %s)", self._peer.pid, self._peer.user
-                )
+                _log.warning("a caller on the socket does not read its answers and is cut off (pid %d, %s)", self._peer.pid, self._user)
                 self._writer.transport.abort()
             except ConnectionError:
                 self._writer.close()

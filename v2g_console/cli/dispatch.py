@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from v2g_console.cli.parameters import KILOWATTS, Duration, config_option, examples, json_option, socket_option
+from v2g_console.cli.parameters import KILOWATTS, Duration, StartTime, config_option, examples, json_option, socket_option
 
 
 @click.command(
@@ -13,11 +13,19 @@ from v2g_console.cli.parameters import KILOWATTS, Duration, config_option, examp
     epilog=examples(
         "v2g-console dispatch --signal FCR --power-kw 300 --duration 5m --dry-run",
         "v2g-console dispatch --signal MA --power-kw -200 --duration 1h --wait",
+        "v2g-console dispatch --signal NEBEF --power-kw 150 --duration 1h --start-at 18:30 --site lyon-2 --ref RTE-2026-117",
     ),
 )
 @click.option("--signal", required=True, metavar="NAME", help="FCR, aFRR_UP, aFRR_DOWN, MA, NEBEF or EcoWatt.")
 @click.option("--power-kw", type=KILOWATTS, required=True, help="Regulation for all vehicles together; positive is up.")
 @click.option("--duration", "duration_s", type=Duration(), required=True, help="How long: 90s, 5m, 1h30m.")
+@click.option("--start-at", type=StartTime(), help="18:30 (the next one, local time) or 2026-11-23T18:30:00+01:00. Default: now.")
+@click.option("--site", "sites", multiple=True, metavar="NAME", help="Only vehicles of this site; again for more sites.")
+@click.option("--segment", "segments", multiple=True, metavar="NAME", help="Only vehicles of this segment; again for more.")
+@click.option("--vehicle", "vehicles", multiple=True, metavar="ID", help="Only this vehicle; again for more.")
+@click.option("--ref", "external_ref", default="", metavar="TEXT", help="The grid operator's reference, kept with it.")
+@click.option("--test", is_flag=True, help="Mark it as TEST wherever it is shown. Vehicles are sent real setpoints.")
+@click.option("--note", default="", metavar="TEXT", help="A word for the others, kept with it.")
 @click.option(
     "--allocator", type=click.Choice(["equal", "smart", "merit", "lp", "segmented"]), help="Who gets how much. Default: as configured."
 )
@@ -37,6 +45,13 @@ def command(
     signal: str,
     power_kw: float,
     duration_s: float,
+    start_at: str | None,
+    sites: tuple[str, ...],
+    segments: tuple[str, ...],
+    vehicles: tuple[str, ...],
+    external_ref: str,
+    test: bool,
+    note: str,
     allocator: str | None,
     preempt: bool,
     accept_partial: bool | None,
@@ -65,6 +80,13 @@ def command(
         signal=signal,
         power_kw=power_kw,
         duration_s=duration_s,
+        start_at=start_at,
+        sites=sites,
+        segments=segments,
+        vehicles=vehicles,
+        external_ref=external_ref,
+        test=test,
+        note=note,
         allocator=allocator,
         preempt=preempt,
         accept_partial=accept_partial,

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from v2g_console.cli.dispatch_text import plan_lines, step_text
+from v2g_console.cli.dispatch_text import plan_lines, start_words, step_text
 from v2g_console.cli.engine import caller, print_json, print_lines, refused, talk_to_engine
 from v2g_console.config.load import load_for_client
 from v2g_console.contract.events import DispatchEnded, DispatchEvent
@@ -33,23 +33,24 @@ def send(config_path: Path | None, socket_file: Path | None, request: Dispatch, 
         if isinstance(reply, Refused):
             return refused(reply, as_json)
         if not as_json:
-            print_lines(_answer_lines(reply))
+            print_lines(_answer_lines(reply, request))
         if not wait:
             return ExitCode.DONE
         try:
             ended = await _followed(engine, reply.dispatch_id, after, as_json)
         except asyncio.CancelledError:
-            click.echo(f"no longer waiting: dispatch {reply.dispatch_id} goes on; `v2g-console stop` ends all", err=True)
+            click.echo(f"no longer waiting: the dispatch goes on; `v2g-console cancel {reply.dispatch_id}` ends it", err=True)
             raise
         return outcome_code(ended, settings.dispatch.min_ack_share)
 
     return talk_to_engine(settings, socket_file, talk, "; or add --standalone")
 
 
-def _answer_lines(reply: Accepted) -> list[str]:
+def _answer_lines(reply: Accepted, request: Dispatch) -> list[str]:
     if isinstance(reply.result, PlanView):
-        return plan_lines(reply.result)
-    return [f"dispatch {reply.dispatch_id} accepted"]
+        return plan_lines(reply.result, request)
+    starts = f": starts {start_words(request.start_at)}" if request.start_at else ""
+    return [f"dispatch {reply.dispatch_id} accepted{', TEST' if request.test else ''}{starts}"]
 
 
 async def _followed(engine: EnginePort, dispatch_id: str, after: int, as_json: bool) -> DispatchEnded:

@@ -1,18 +1,23 @@
 """A plan and the course of a dispatch for people."""
 
+from datetime import UTC, datetime
+
 from v2g_console.cli.plain_text import columns, counted, number, pairs, percent
 from v2g_console.contract.events import DispatchEvent
 from v2g_console.contract.replies import PlanRow, PlanView
+from v2g_console.contract.requests import DispatchFields
+from v2g_console.domain.start_time import start_text
 from v2g_console.domain.text import visible
 from v2g_console.domain.units import duration_text, regulation_text
 
 _HEADING = ("VEHICLE", "SITE", "SOC", "BASELINE kW", "SETPOINT kW", "REGULATION kW", "WHY NOT MORE")
 _RIGHT = frozenset({2, 3, 4, 5})
 _ROWS = 20
+_NAMES = 8
 
 
-def plan_lines(plan: PlanView) -> list[str]:
-    """What a dispatch would do."""
+def plan_lines(plan: PlanView, request: DispatchFields) -> list[str]:
+    """What a dispatch would do, and what its request says of when, where and for whom."""
     left_out = ", ".join(f"{reason} {count}" for reason, count in sorted(plan.left_out.items(), key=lambda item: -item[1]))
     limits = ", ".join(f"{reason} {number(kw)} kW" for reason, kw in plan.limits)
     facts = pairs(
@@ -21,6 +26,11 @@ def plan_lines(plan: PlanView) -> list[str]:
                 "signal",
                 f"{plan.signal} {regulation_text(plan.requested_kw)}{f' ({plan.note})' if plan.note else ''} for {plan.duration_s:g} s",
             ),
+            ("TEST", "marked as a test; vehicles are sent real setpoints" if request.test else ""),
+            ("start", start_words(request.start_at) if request.start_at else ""),
+            ("only", _scope(request)),
+            ("reference", request.external_ref),
+            ("note", request.note),
             ("plan", f"{regulation_text(plan.allocated_kw)} by {counted(plan.vehicles, 'vehicle')}, short {number(plan.shortfall_kw)} kW"),
             (
                 "eligible",
@@ -52,6 +62,17 @@ def plan_lines(plan: PlanView) -> list[str]:
     if len(plan.rows) > _ROWS:
         lines.append(f"and {len(plan.rows) - _ROWS} more: --json shows all")
     return lines
+
+
+def start_words(start_at: str) -> str:
+    """`2026-11-23 18:30:00+01:00 (17:30:00Z)`."""
+    moment = datetime.fromisoformat(start_at)
+    return f"{start_text(moment)} ({moment.astimezone(UTC):%H:%M:%SZ})"
+
+
+def _scope(request: DispatchFields) -> str:
+    parts = (("site", request.sites), ("segment", request.segments), ("vehicle", request.vehicles))
+    return "; ".join(f"{kind} {', '.join(names[:_NAMES])}{', ...' if len(names) > _NAMES else ''}" for kind, names in parts if names)
 
 
 def _row(row: PlanRow) -> tuple[str, ...]:

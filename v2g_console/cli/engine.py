@@ -1,14 +1,16 @@
 """Talking to a running engine: find its socket, ask, say clearly why not."""
 
 import asyncio
+import shlex
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
 import msgspec
 
+from v2g_console.attach.errors import EngineNotRunningError
 from v2g_console.config.load import load_for_client
-from v2g_console.config.settings import Settings
+from v2g_console.config.settings import Settings, SocketSettings
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.port import EnginePort
 from v2g_console.contract.replies import Accepted, Refused, Reply
@@ -31,9 +33,27 @@ def talk_to_engine(settings: Settings, socket_file: Path | None, talk: Talk, hin
         return asyncio.run(connected(socket_file if socket_file is not None else find_socket(settings.socket)))
     except BrokenPipeError:
         raise  # our own output, not the engine's socket: its client turns those into EngineGoneError
-    except ConnectionError as error:
-        click.echo(f"{visible(str(error))}{hint}", err=True)
+    except EngineNotRunningError as error:
+        beside = _demos_beside(settings.socket) if socket_file is None else ""
+        click.echo(visible(f"{error}{hint}{beside}"), err=True)
         return ExitCode.NO_LINK
+    except ConnectionError as error:
+        click.echo(visible(str(error)), err=True)
+        return ExitCode.NO_LINK
+
+
+def _demos_beside(settings: SocketSettings) -> str:
+    """How to ask the demos that run; it is never done unasked, since a STOP that was meant for an engine must not end up in one."""
+    from v2g_console.attach.paths import running_demos
+
+    try:
+        demos = running_demos(settings)
+    except ConnectionError:  # a place that no socket can have: said already
+        return ""
+    if not demos:
+        return ""
+    which = "a demo is running: to ask it, add" if len(demos) == 1 else f"{len(demos)} demos are running: to ask one, add"
+    return f". But {which} " + " or ".join(f"--socket {shlex.quote(str(path))}" for path in demos)
 
 
 def ask(

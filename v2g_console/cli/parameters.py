@@ -53,10 +53,27 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
+class StartTime(click.ParamType[str]):
+    """A start as RFC 3339 with its zone, written so, or as a time of day of this machine's clock."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The moment with its zone, or a usage error."""
+        import time
+
+        from v2g_console.domain.start_time import parse_start
+
+        try:
+            return parse_start(value, time.time()).isoformat()
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 SHARE: Final = Number("share", 0.0, 1.0)
 MILLISECONDS: Final = Number("ms", 0.0, 600_000.0)
 KILOWATTS: Final = Number("kW")
-COUNT: Final = click.IntRange(min=1)
+COUNT: Final = click.IntRange(1, 2_000_000)
 READABLE_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 OWN_PATH: Final = click.Path(dir_okay=False, path_type=Path)
 

@@ -1,6 +1,7 @@
 """`status` for people: engine, link, fleet and dispatches in a few lines."""
 
 import time
+from datetime import UTC, datetime
 
 from v2g_console.cli.plain_text import ago, columns, counted, number, pairs, percent
 from v2g_console.contract.link import LinkHealth
@@ -8,7 +9,7 @@ from v2g_console.contract.replies import StatusView
 from v2g_console.contract.snapshot import DispatchView, EngineInfo, FleetSummary
 from v2g_console.domain.units import duration_text, regulation_text
 
-_HEADING = ("ID", "SIGNAL", "STATE", "ASKED", "ACKED kW", "DELIVERED kW", "SHORT kW", "ACKS", "LEFT")
+_HEADING = ("ID", "SIGNAL", "STATE", "ASKED", "ACKED kW", "DELIVERED kW", "SHORT kW", "ACKS", "LEFT", "REMARKS")
 _RIGHT = frozenset({3, 4, 5, 6, 7, 8})
 
 
@@ -100,4 +101,12 @@ def _dispatch(dispatch: DispatchView) -> tuple[str, ...]:
         number(max(0.0, dispatch.shortfall_kw)),
         f"{dispatch.progress.acked + dispatch.progress.limited}/{dispatch.vehicles}",
         "-" if dispatch.remaining_s is None else duration_text(dispatch.remaining_s),
+        _remarks(dispatch),
     )
+
+
+def _remarks(dispatch: DispatchView) -> str:
+    """What its author said of it: a test, a start to come, a reference, a note."""
+    begins = "" if dispatch.due_ms is None else f"begins {datetime.fromtimestamp(dispatch.due_ms / 1000, UTC):%Y-%m-%d %H:%M:%SZ}"
+    ref = f"ref {dispatch.external_ref}" if dispatch.external_ref else ""
+    return ", ".join(filter(None, ("TEST" if dispatch.test else "", begins, ref, dispatch.author_note))) or "-"

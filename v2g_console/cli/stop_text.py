@@ -14,7 +14,8 @@ def pressed_line(result: Result) -> str:
     if not isinstance(result, StopView):
         return "stopped; `v2g-console resume` lifts it"
     dispatches = counted(result.dispatches, "dispatch", "dispatches")
-    return f"stopped: {dispatches}, {counted(result.vehicles, 'vehicle')} to release; `v2g-console resume` lifts it"
+    confirmed = f", {number(result.confirmed)} confirmed already" if result.confirmed else ""
+    return f"stopped: {dispatches}, {counted(result.vehicles, 'vehicle')} to release{confirmed}; `v2g-console resume` lifts it"
 
 
 def stop_lines(view: StopView) -> list[str]:

@@ -1,17 +1,17 @@
 """Where a value comes from, so that an error or `config show` can point at it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, auto
 
 
-class OriginKind(StrEnum):
+class OriginKind(Enum):
     """The kinds of place a value can come from."""
 
-    FILE = "file"
-    ENVIRONMENT = "environment"
-    DEFAULT = "default"
-    SECRET_FILE = "secret file"  # noqa: S105 the name of a kind
-    IMPLIED = "implied"
+    FILE = auto()
+    ENVIRONMENT = auto()
+    DEFAULT = auto()
+    SECRET_FILE = auto()
+    IMPLIED = auto()
     """follows from another key, whose path is the name"""
 
 

@@ -3,6 +3,12 @@
 import grp
 import os
 import pwd
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+USERS: Final = Path("/etc/passwd")
+GROUPS: Final = Path("/etc/group")
 
 
 def user_name(uid: int) -> str:
@@ -33,27 +39,31 @@ def groups_of(user: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def unknown_users(names: frozenset[str]) -> frozenset[str]:
-    """Those that no account has."""
-    return frozenset(name for name in names if not _known_user(name))
-
-
-def unknown_groups(names: frozenset[str]) -> frozenset[str]:
-    """Those that no group has."""
-    return frozenset(name for name in names if not _known_group(name))
-
-
-def _known_user(name: str) -> bool:
+def local_ids(database: Path, names: frozenset[str]) -> dict[str, int]:
+    """Numbers by name of `names`, from /etc/passwd or /etc/group itself: what stands there is known without any directory server."""
     try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
+        lines = database.read_text("utf-8", "replace").splitlines()
+    except OSError:  # a machine without local accounts: the directory has them all
+        return {}
+    cells = [line.split(":") for line in lines]
+    return {cell[0]: int(cell[2]) for cell in cells if len(cell) > 2 and cell[0] in names and cell[2].isdecimal()}
 
 
-def _known_group(name: str) -> bool:
-    try:
-        grp.getgrnam(name)
-    except KeyError:
-        return False
-    return True
+def user_ids(names: frozenset[str]) -> dict[str, int]:
+    """User ids by name; those that no account has are left out."""
+    return _ids(names, lambda name: pwd.getpwnam(name).pw_uid)
+
+
+def group_ids(names: frozenset[str]) -> dict[str, int]:
+    """Group ids by name; those that no group has are left out."""
+    return _ids(names, lambda name: grp.getgrnam(name).gr_gid)
+
+
+def _ids(names: frozenset[str], number_of: Callable[[str], int]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name in names:
+        try:
+            found[name] = number_of(name)
+        except KeyError:
+            continue
+    return found

@@ -120,7 +120,11 @@ def _may_resume(model: ConsoleModel) -> str | None:
 
 
 def _has_dispatch(model: ConsoleModel) -> str | None:
-    return f"no dispatch: press {shown_key('dispatch.compose', model)} for a new one" if model.selected_dispatch() is None else None
+    return None if model.selected_dispatch() is not None else _no_dispatch(model, "no dispatch")
+
+
+def _no_dispatch(model: ConsoleModel, what: str) -> str:
+    return model.no_dispatch_here or f"{what}: press {shown_key('dispatch.compose', model)} for a new one"
 
 
 def _may_acknowledge(model: ConsoleModel) -> str | None:
@@ -136,7 +140,7 @@ def _may_retry(model: ConsoleModel) -> str | None:
     refusal = _writes(model)
     view = model.selected_dispatch()
     if refusal is not None or view is None:
-        return refusal or f"no dispatch to retry: press {shown_key('dispatch.compose', model)} for a new one"
+        return refusal or _no_dispatch(model, "no dispatch to retry")
     if view.state not in {DispatchState.AWAITING_ACKS, DispatchState.ACTIVE}:
         return f"{view.short_id} is {state_text(view)}: only a running dispatch can be retried"
     if view.progress.silent == 0:
@@ -148,7 +152,7 @@ def _may_cancel(model: ConsoleModel) -> str | None:
     refusal = _writes(model)
     view = model.selected_dispatch()
     if refusal is not None or view is None:
-        return refusal or "no dispatch to cancel"
+        return refusal or model.no_dispatch_here or "no dispatch to cancel"
     if not is_active(view):
         return f"{view.short_id} is over ({state_text(view)})"
     if view.state is DispatchState.RELEASING:
@@ -160,7 +164,7 @@ def _may_update(model: ConsoleModel) -> str | None:
     refusal = _may_compose(model)
     view = model.selected_dispatch()
     if refusal is not None or view is None:
-        return refusal or f"no dispatch to update: press {shown_key('dispatch.compose', model)} for a new one"
+        return refusal or _no_dispatch(model, "no dispatch to update")
     if view.state not in {DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE}:
         return f"{view.short_id} is {state_text(view)}: only a running dispatch has a target to change"
     return None
@@ -319,22 +323,23 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("dispatches.filter", "Filter by id, signal, state, person", ("slash",), L, "filter", "Filter", 22),
     Action("dispatches.open", "Open the dispatch under the cursor", ("enter",), L, "open_dispatch", "Open", 25, in_palette=False),
     Action("dispatches.back", "Back", ("escape",), L, "back", "Back", 45, in_palette=False),
-    Action("alarms.filter", "Filter by kind, state or word", ("slash",), A, "filter", "Filter", 28),
-    Action("alarms.ack", "Acknowledge the alarm under the cursor", ("a",), A, "ack_alarm_here", "Ack", 22, guard=_writes),
+    Action("alarms.filter", "Filter by kind, state or word", ("slash",), A, "filter", "Filter", 9),
+    Action("alarms.open", "Go to what the alarm under the cursor is about", ("enter",), A, "open_alarm", "Go to", 7, in_palette=False),
+    Action("alarms.ack", "Acknowledge the alarm under the cursor", ("a",), A, "ack_alarm_here", "Ack", 6, guard=_writes),
     Action("alarms.ack_visible", "Acknowledge all that are on screen", ("v",), A, "ack_visible", "", 23, guard=_writes),
-    Action("alarms.shelve", "Shelve the alarm under the cursor, with a reason", ("z",), A, "shelve_alarm", "Shelve", 24, guard=_writes),
+    Action("alarms.shelve", "Shelve the alarm under the cursor, with a reason", ("z",), A, "shelve_alarm", "Shelve", 8, guard=_writes),
     Action("alarms.unshelve", "Take the alarm under the cursor from the shelf", ("Z",), A, "unshelve_alarm", "", 25, guard=_writes),
-    Action("alarms.history", "What the journal says of alarms", ("h",), A, "alarm_history", "History", 26),
+    Action("alarms.history", "What the journal says of alarms", ("h",), A, "alarm_history", "History", 14),
     Action("alarms.back", "Back", ("escape",), A, "back", "Back", 45, in_palette=False),
     Action("link.back", "Back", ("escape",), Scope.LINK, "back", "Back", 45, in_palette=False),
-    Action("journal.filter", "Filter by kind:, vehicle:, signal:, dispatch: or a word", ("slash",), J, "filter", "Filter", 22),
-    Action("journal.open", "Open the entry under the cursor", ("enter",), J, "open_entry", "Open", 25, in_palette=False),
-    Action("journal.export", "Export what is listed as CSV", ("x",), J, "export", "Export", 26),
+    Action("journal.filter", "Filter by kind:, vehicle:, signal:, dispatch: or a word", ("slash",), J, "filter", "Filter", 6),
+    Action("journal.open", "Open the entry under the cursor", ("enter",), J, "open_entry", "Open", 7, in_palette=False),
+    Action("journal.export", "Export what is listed as CSV", ("x",), J, "export", "Export", 8),
     Action("journal.back", "Back", ("escape",), J, "back", "Back", 45, in_palette=False),
     Action("journal_entry.back", "Back", ("escape",), Scope.JOURNAL_ENTRY, "back", "Back", 45, in_palette=False),
     Action("outlook.back", "Back", ("escape",), Scope.OUTLOOK, "back", "Back", 45, in_palette=False),
-    Action("handover.again", "Ask for the report again", ("r",), Scope.HANDOVER, "ask_again", "Again", 22),
-    Action("handover.export", "Keep the report as a file", ("x",), Scope.HANDOVER, "export", "Export", 23),
+    Action("handover.again", "Ask for the report again", ("r",), Scope.HANDOVER, "ask_again", "Again", 6),
+    Action("handover.export", "Keep the report as a file", ("x",), Scope.HANDOVER, "export", "Export", 7),
     Action("handover.back", "Back", ("escape",), Scope.HANDOVER, "back", "Back", 45, in_palette=False),
     Action("diagnostics.back", "Back", ("escape",), Scope.DIAGNOSTICS, "back", "Back", 45, in_palette=False),
     Action("stop.back", "Back", ("escape",), Scope.STOP_LIST, "back", "Back", 45, in_palette=False),

@@ -49,12 +49,20 @@ async def shelve(app: "OperatingApp", alarm: AlarmView) -> None:
     longest_s = SHELF_S[-1] if engine is None else engine.longest_shelf_s
     spans = [span_s for span_s in SHELF_S if span_s <= longest_s] or [longest_s]
     about = [line((alarm.text, "bold")), line("It stays quiet for this time, and rings again if its cause lasts.")]
-    noted = await app.push_screen_wait(NoteDialog("Shelve the alarm", about, [Pick("for", tuple(span_text(span_s) for span_s in spans))]))
+    noted = await app.push_screen_wait(NoteDialog("Shelve the alarm", about, [Pick("for", tuple(shelf_text(span_s) for span_s in spans))]))
     if noted is None:
         return
     for_s = spans[noted.picked[0]]
     if await app.ask_engine(ShelveAlarm(alarm_id=alarm.alarm_id, for_s=for_s, reason=noted.note)) is not None:
-        app.say(f"shelved for {span_text(for_s)}: {alarm.text}", "warning")
+        app.say(f"shelved for {shelf_text(for_s)}: {alarm.text}", "warning")
+
+
+def shelf_text(span_s: float) -> str:
+    """`30 min`, `2 h`; a configured time that is no round one as it is."""
+    minutes = span_s / 60
+    if not minutes.is_integer():
+        return span_text(span_s)
+    return f"{minutes / 60:.0f} h" if minutes >= 60 and (minutes / 60).is_integer() else f"{minutes:.0f} min"
 
 
 async def unshelve(app: "OperatingApp", alarm: AlarmView) -> None:

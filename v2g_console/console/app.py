@@ -16,6 +16,7 @@ from v2g_console.console.actions import ACTIONS, Action, Danger, Scope, action_o
 from v2g_console.console.event_text import told_of_event
 from v2g_console.console.farewell import farewell
 from v2g_console.console.glyphs import glyphs_for
+from v2g_console.console.idle_imports import import_all
 from v2g_console.console.keys import key_text
 from v2g_console.console.model import SHOWN_PRIORITY, ConsoleModel, ShowsSnapshot
 from v2g_console.console.navigating import NavigatingApp
@@ -36,6 +37,7 @@ from v2g_console.domain.units import counted
 
 log = logging.getLogger(__name__)
 BELL_EVERY_S: Final = 5.0
+IDLE_AFTER_S: Final = 0.5
 
 
 class ConsoleCrashError(RuntimeError):
@@ -110,8 +112,13 @@ class ConsoleApp(ThemingApp, NavigatingApp):
         self.watch_themes()
         self.set_interval(1.0 / self.options.refresh_hz, self.tick)
         self.call_after_refresh(self.tick)
+        self.set_timer(IDLE_AFTER_S, self._load_the_rest)
         if self.when_running is not None:
             self.when_running()
+
+    def _load_the_rest(self) -> None:
+        """Screens are imported when they are first needed, for a quick start, or now that the first one stands."""
+        self.run_worker(import_all(), group="imports")
 
     def tick(self) -> None:
         """Ask for the newest picture unless the last question is still open; then only the age of what is shown moves on."""
@@ -211,11 +218,13 @@ class ConsoleApp(ThemingApp, NavigatingApp):
                     self.say(told, "warning")
             return
         handler = getattr(self.screen, f"do_{action.handler}", None) or getattr(self, f"do_{action.handler}")
+        asked_on, worker = self.screen, None
         outcome = handler()
         if inspect.isawaitable(outcome):
             if action.handler != "stop":  # can be asked for at any time, also while an answer is waited for
                 self._under_way.add(action.handler)
-            self.run_worker(self._carry_out(action, outcome), group="operate")
+            worker = self.run_worker(self._carry_out(action, outcome), group="operate")
+        self.hold_keys(worker, asked_on)
 
     async def _carry_out(self, action: Action, outcome: Awaitable[object]) -> None:
         """A key that is held or doubled starts nothing twice."""

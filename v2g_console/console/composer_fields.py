@@ -2,18 +2,22 @@
 
 import math
 import re
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
 from v2g_console.contract.requests import Plan
 from v2g_console.domain.signal import PRODUCTS, Headroom, Signal, UnknownSignalError, WrongDirectionError, parse_signal
+from v2g_console.domain.start_time import parse_start, start_text
 from v2g_console.domain.units import duration_text, parse_duration_s
 
 UP_WORDS: Final = "up: inject more / draw less"
 DOWN_WORDS: Final = "down: inject less / draw more"
 AS_CONFIGURED: Final = "as configured"
 PREEMPT_WORDS: Final = ("no", "yes")
+TEST_WORDS: Final = ("no", "yes")
 PARTIAL_WORDS: Final = (AS_CONFIGURED, "yes", "no")
 _NAMES_SHOWN: Final = 6
 
@@ -30,6 +34,10 @@ class FieldTexts:
     allocator: str = ""
     preempt: str = "no"
     partial: str = AS_CONFIGURED
+    start: str = ""
+    reference: str = ""
+    note: str = ""
+    test: str = "no"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +69,30 @@ class Checked:
     segments: Word
     allocator: Word
     options: Word
+    start: Word
+    reference: Word
+    note: Word
+    test: Word
 
 
-def check_fields(texts: FieldTexts, known: Known, vehicles: tuple[str, ...] = ()) -> Checked:
+def check_fields(texts: FieldTexts, known: Known, vehicles: tuple[str, ...] = (), *, now_utc_s: float | None = None) -> Checked:
     """Check all fields. `Known` tables that are still empty let any name through: the engine says what is wrong with it.
 
-    `vehicles`: ids that the dispatch is limited to, besides what the fields say; () for all.
+    `vehicles`: ids that the dispatch is limited to, besides what the fields say; () for all. `now_utc_s`: what a start is counted from;
+    None: this machine's clock.
     """
     power_kw, power = _power(texts.power)
     signal, signed_kw, signal_word, direction = _signal(texts.signal, power_kw)
-    duration_s, duration = _duration(texts.duration)
+    duration_s, duration = _duration(texts.duration, "its start" if texts.start.strip() else "sending")
     sites, sites_word = _names(texts.sites, known.sites, "site")
     segments, segments_word = _names(texts.segments, known.segments, "segment")
     allocator, allocator_word = _allocator(texts.allocator, known.allocators)
+    start_at, start = _start(texts.start, time.time() if now_utc_s is None else now_utc_s)
     if not power.wrong and direction.text:
         power = direction
-    words = (signal_word, power, duration, sites_word, segments_word, allocator_word, _options(texts))
+    test = Word("marked TEST wherever it is shown; vehicles get real setpoints" if texts.test == "yes" else "")
+    said = (start, Word("the grid operator's, kept with it"), Word("for the others, kept with it"), test)
+    words = (signal_word, power, duration, sites_word, segments_word, allocator_word, _options(texts), *said)
     request = None
     if signal is not None and signed_kw is not None and duration_s is not None and not any(word.wrong for word in words):
         request = Plan(
@@ -88,6 +104,10 @@ def check_fields(texts: FieldTexts, known: Known, vehicles: tuple[str, ...] = ()
             segments=segments,
             vehicles=vehicles,
             preempt=texts.preempt == "yes",
+            start_at=start_at,
+            external_ref=texts.reference.strip(),
+            note=texts.note.strip(),
+            test=texts.test == "yes",
             accept_partial=None if texts.partial == AS_CONFIGURED else texts.partial == "yes",
         )
     return Checked(request, *words)
@@ -149,14 +169,32 @@ def _product_words(signal: Signal) -> str:
     return ", ".join(words)
 
 
-def _duration(text: str) -> tuple[float | None, Word]:
+def _duration(text: str, begins: str) -> tuple[float | None, Word]:
     try:
         duration_s = parse_duration_s(text)
     except (ValueError, OverflowError):
         return None, Word("expected a time such as 30s, 5m or 1h30m", wrong=True)
     if not math.isfinite(duration_s) or duration_s <= 0:
         return None, Word("expected a time above 0, such as 30s, 5m or 1h30m", wrong=True)
-    return duration_s, Word(f"{duration_text(duration_s)} from sending")
+    return duration_s, Word(f"{duration_text(duration_s)} from {begins}")
+
+
+def _start(text: str, now_utc_s: float) -> tuple[str | None, Word]:
+    """RFC 3339, None for now; the word says day and zone."""
+    if not text.strip():
+        return None, Word("now; or 18:30, 2026-11-23T18:30:00Z")
+    try:
+        moment = parse_start(text, now_utc_s)
+    except ValueError as error:
+        return None, Word(str(error), wrong=True)
+    return moment.isoformat(), Word(start_words(moment.isoformat()))
+
+
+def start_words(start_at: str) -> str:
+    """`2026-11-23 18:30:00+01:00`, with the time in UTC behind it where that is another."""
+    moment = datetime.fromisoformat(start_at)
+    same = not moment.utcoffset()
+    return start_text(moment) if same else f"{start_text(moment)} ({moment.astimezone(UTC):%H:%M:%SZ})"
 
 
 def _names(text: str, known: tuple[str, ...], kind: str) -> tuple[tuple[str, ...], Word]:

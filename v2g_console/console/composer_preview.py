@@ -4,13 +4,14 @@ from typing import Final
 
 from textual.content import Content
 
-from v2g_console.console.composer_fields import direction_words
+from v2g_console.console.composer_fields import direction_words, start_words
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.reason_text import by_count, explanation
 from v2g_console.console.safe_text import Part, line
 from v2g_console.console.waterfall import bar_cells, waterfall_rows
 from v2g_console.console.widgets.text_pane import beside, field, title
 from v2g_console.contract.replies import PlanView
+from v2g_console.contract.requests import DispatchFields
 from v2g_console.domain.units import duration_text, grouped, regulation_text
 
 TWO_COLUMNS_FROM_CELLS: Final = 92
@@ -76,6 +77,18 @@ def sent_rows(plan: PlanView, sites: tuple[str, ...], segments: tuple[str, ...],
     elif plan.note:
         rows.append(line((plan.note, "$muted")))
     return rows
+
+
+def when_row(request: DispatchFields) -> Content:
+    """`TEST from 2026-11-23 18:30:00+01:00`; empty for what is sent now, in earnest."""
+    start = f"from {start_words(request.start_at)}" if request.start_at else ""
+    return line(("TEST" if request.test else "", "bold reverse"), " " if request.test and start else "", (start, "bold"))
+
+
+def kept_row(request: DispatchFields) -> Content:
+    """Reference and note, as they are kept with it."""
+    words = (f"ref {request.external_ref}" if request.external_ref else "", request.note)
+    return line((", ".join(filter(None, words)), "$muted"))
 
 
 def takes_words(plan: PlanView) -> str:

@@ -6,9 +6,10 @@ from textual.content import Content
 
 from v2g_console.console.composer_preview import left_out_rows, limit_words
 from v2g_console.console.glyphs import Glyphs, progress_bar
+from v2g_console.console.progress_text import NOBODY_LEFT, nobody_left
 from v2g_console.console.reason_text import by_count
 from v2g_console.console.safe_text import line
-from v2g_console.console.times import clock_of, left_text
+from v2g_console.console.times import clock_of, date_and_clock, left_text
 from v2g_console.console.waterfall import bar_cells, waterfall_rows
 from v2g_console.console.widgets.text_pane import Said, beside, fitted, title
 from v2g_console.contract.snapshot import AckProgress, DispatchView
@@ -75,9 +76,11 @@ def _what(view: DispatchView, width_cells: int, glyphs: Glyphs) -> Content:
         Said(view.short_id, "bold"),
         Said(view.signal),
         Said(glyphs.draw(regulation_text(view.requested_kw)), "bold"),
-        Said(view.state.value.replace("_", " "), "bold $warning" if view.state in _TROUBLED else "bold"),
+        Said("" if nobody_left(view) else view.state.value.replace("_", " "), "bold $warning" if view.state in _TROUBLED else "bold"),
         Said(left_text(view.remaining_s), need=1),
+        Said("" if view.due_ms is None else f"begins {date_and_clock(view.due_ms)}", "bold", 1),
         Said("TEST" if view.test else "", "bold reverse"),
+        Said(NOBODY_LEFT if nobody_left(view) else "", "bold $warning"),
         Said(view.outcome_reason, "bold $warning", 2),
         Said(view.note, "$muted", 3),
     ]
@@ -92,7 +95,7 @@ def _powers(view: DispatchView, width_cells: int) -> Content:
     delivered = "not measured" if view.delivered_kw is None else _kw(view.delivered_kw)
     said = [
         Said(f"target {_kw(view.requested_kw)}"),
-        Said(f"allocated {_kw(view.allocated_kw)}", need=4 if same else 2),
+        Said(f"asked {_kw(view.allocated_kw)}", need=4 if same else 2),
         Said(f"acked {_kw(view.acknowledged_kw)}"),
         Said(f"delivered {delivered}", need=1),
         Said("" if view.delivered_kw is None else f"({view.delivered_coverage:.0%} measured)", "$muted", 3),
@@ -115,6 +118,7 @@ def _answers(progress: AckProgress, width_cells: int, glyphs: Glyphs) -> Content
         Said(f"rejected {progress.rejected}", troubled if progress.rejected else "", 0 if progress.rejected else 4),
         Said(f"silent {progress.silent}", troubled if progress.silent else "", 0 if progress.silent else 4),
         Said(f"pending {open_}", need=1 if open_ else 6),
+        Said(f"let go {grouped(progress.let_go)}" if progress.let_go else "", need=1),
         Said(f"try {progress.attempt}/{progress.attempts}{retry}", need=3),
     ]
     return fitted(said, width_cells)
@@ -128,11 +132,13 @@ def _releases(view: DispatchView, glyphs: Glyphs) -> Content:
         rebound = f"  then {_kw(view.rebound_kw)} kW of extra charging" if view.rebound_kw >= NOTABLE_KW else ""
         return line(("release: not yet", "$muted"), lasts, rebound, no_lease)
     confirmed = release.acked + release.limited
-    owed = release.commanded - confirmed
+    silent = release.silent
+    waiting = release.commanded - confirmed - silent
     return line(
         f"released {grouped(confirmed)}/{grouped(release.commanded)} ",
         (progress_bar(confirmed / release.commanded, 10, glyphs), "$accent"),
-        (f"  owed {grouped(owed)}" if owed else "", "bold $warning"),
+        (f"  silent {grouped(silent)}" if silent else "", "bold $warning"),
+        f"  waiting {grouped(waiting)}" if waiting else "",
         no_lease,
     )
 
@@ -148,8 +154,9 @@ def _times(view: DispatchView, width_cells: int) -> Content:
     approved = f", approved by {view.approved_by}" if view.approved_by else ""
     who = f"by {view.by} ({view.origin}){approved}" if view.by else ""
     ref = f"ref {view.external_ref}" if view.external_ref else ""
+    noted = f"noted: {view.author_note}" if view.author_note else ""
     allocator = f"allocator {view.allocator}" if view.allocator else ""
-    words = (f"for {duration_text(view.duration_s)}", started, ends, who, allocator, ref, made, view.dispatch_id)
+    words = (f"for {duration_text(view.duration_s)}", started, ends, who, ref, noted, allocator, made, view.dispatch_id)
     return fitted([Said(word, "$muted", need) for need, word in enumerate(words)], width_cells)
 
 

@@ -33,9 +33,9 @@ def told_of_event(event: Event) -> tuple[str, Severity] | None:
             return None
 
 
-def answers_text(acked: int, limited: int, rejected: int, silent: int, vehicles: int, pending: int = 0) -> str:
+def answers_text(acked: int, limited: int, rejected: int, silent: int, vehicles: int, let_go: int = 0) -> str:
     """`371 of 412 acknowledged, 10 limited, 7 refused, 24 silent`; what is zero is left out, but never the first."""
-    others = ((limited, "limited"), (rejected, "refused"), (silent, "silent"), (pending, "not answered yet"))
+    others = ((limited, "limited"), (rejected, "refused"), (silent, "silent"), (let_go, "let go"))
     return ", ".join([f"{grouped(acked)} of {grouped(vehicles)} acknowledged", *(f"{grouped(n)} {word}" for n, word in others if n)])
 
 

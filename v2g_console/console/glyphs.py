@@ -22,7 +22,6 @@ class Glyphs:
     eighths: str
     bar_full: str
     bar_empty: str
-    ellipsis: str
     separator: str
     ascii: bool
 
@@ -50,7 +49,6 @@ UNICODE: Final = Glyphs(
     eighths=" ▏▎▍▌▋▊▉",
     bar_full="█",
     bar_empty="░",
-    ellipsis="…",
     separator="·",
     ascii=False,
 )
@@ -69,7 +67,6 @@ ASCII: Final = Glyphs(
     eighths=" ",
     bar_full="#",
     bar_empty=".",
-    ellipsis="~",
     separator="-",
     ascii=True,
 )

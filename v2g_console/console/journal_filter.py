@@ -1,4 +1,7 @@
-"""The journal's filter: words with a key (`vehicle:`, `kind:`, ...) are asked of the engine, all others narrow what came."""
+"""The journal's filter: words with a key (`vehicle:`, `kind:`, ...) are asked of the engine, all others narrow what came.
+
+Without a kind the noisy ones are left out; `kind:all` brings them back.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,6 +9,9 @@ from typing import Final
 from v2g_console.contract.requests import Journal
 
 KEYS: Final = ("vehicle", "signal", "dispatch", "kind")
+ANY_KIND: Final = "all"
+NOISE: Final = ("dispatch.progress", "request.accepted", "request.refused")
+"""Kinds left out unless a kind is asked for: each act stands there as `request`, with what came of it, and progress buries the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,8 @@ class JournalFilter:
             vehicle_id=self.vehicle,
             signal=self.signal,
             dispatch_id=self.dispatch.removeprefix("#"),
-            kind=self.kind,
+            kind="" if self.kind == ANY_KIND else self.kind,
+            without=() if self.kind else NOISE,
         )
 
     @property

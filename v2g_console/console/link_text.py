@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from rich.cells import cell_len
+
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.safe_text import Part, safe_text
 from v2g_console.contract.link import LinkCause, LinkHealth, LinkState
@@ -36,11 +38,23 @@ def link_parts(link: LinkHealth, glyphs: Glyphs, late: bool, with_broker: bool) 
     return parts
 
 
-def loss_text(link: LinkHealth) -> str:
-    """Why the link is not up and what happens next; the short words first, since the line may be cut."""
-    cause = "" if link.cause is LinkCause.NONE else link.cause.value
+def loss_text(link: LinkHealth, width_cells: int, meanwhile: str = "") -> str:
+    """Why the link is not up, in at most `width_cells` where it can be: what is wrong with the address first, then when it is tried again.
+
+    `meanwhile` is what goes on until then, where there is room.
+    """
     told = safe_text(link.cause_text, 120)
-    if told.startswith(cause):
-        told = told.removeprefix(cause).lstrip(" :,;")
-    attempt = "" if link.next_attempt_s is None else f", attempt {link.attempt + 1} in {link.next_attempt_s:.0f} s"
-    return f"MQTT link {link.state.value}{': ' if cause else ''}{cause}{attempt}{'. ' if told else ''}{told}"
+    cause = told or ("" if link.cause is LinkCause.NONE else link.cause.value)
+    state = f"MQTT link {link.state.value}"
+    again = "" if link.next_attempt_s is None else f"; attempt {link.attempt + 1} in {link.next_attempt_s:.0f} s"
+    brief = cause.split(": ", 1)[0]
+    parts = (
+        (state, cause, again, f". {meanwhile}" if meanwhile else ""),
+        (state, brief, again, f". {meanwhile}" if meanwhile else ""),
+        (state, cause, again, ""),
+        (state, brief, again, ""),
+        (f"link {link.state.value}", brief, again, ""),
+        (state, brief, "", ""),
+    )
+    shown = [f"{first}{': ' if why else ''}{why}{when}{after}" for first, why, when, after in parts]
+    return next((one for one in shown if cell_len(one) <= width_cells), shown[-1])

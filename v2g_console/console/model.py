@@ -51,7 +51,8 @@ class ConsoleModel:
     """Holds state for the screens; belongs to the console's loop.
 
     `replay` is set if the engine is a recording, `recording` while one is being made. `selected_dispatch_id` and `selected_vehicle_id` are
-    what an action without a further argument is about. They are ids, never rows.
+    what an action without a further argument is about. They are ids, never rows. `no_dispatch_here`: why no dispatch is selected on the
+    screen at hand, "" where one may be.
 
     Where a console shows several engines, `site_name` is what this one is called (safe to draw) and `neighbours` are the models of all of
     them, in order, this one too; for a single engine "" and (). `heard_at_ms`: UTC when the newest snapshot came in, else of the start.
@@ -65,6 +66,7 @@ class ConsoleModel:
         self.newest_events: tuple[Event, ...] = ()
         self.selected_dispatch_id: str | None = None
         self.selected_vehicle_id: str | None = None
+        self.no_dispatch_here = ""
         self.fleet_view = FleetView()
         self.view_lock = ViewLock(monotonic_s)
         self.keys: NamedKeys = {}
@@ -109,6 +111,10 @@ class ConsoleModel:
             self._snapshot_at_s = self._monotonic_s()
         return fresh
 
+    def now_s(self) -> float:
+        """The console's own clock in s; only differences mean anything."""
+        return self._monotonic_s()
+
     def contact(self) -> EngineContact:
         """How fresh the picture is."""
         since = self._born_s if self._snapshot_at_s is None else self._snapshot_at_s
@@ -125,7 +131,9 @@ class ConsoleModel:
         return () if self.snapshot is None else tuple(view for view in self.snapshot.dispatches if is_active(view))
 
     def selected_dispatch(self) -> DispatchView | None:
-        """The selected dispatch; without a selection the first active one."""
+        """The selected dispatch; without a selection the first active one. None where the screen at hand is about something else."""
+        if self.no_dispatch_here:
+            return None
         chosen = self.dispatch(self.selected_dispatch_id)
         if chosen is not None:
             return chosen

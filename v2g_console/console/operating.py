@@ -13,12 +13,13 @@ from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.options import ConsoleExit, Severity
 from v2g_console.console.outcomes import Act, Outcomes
+from v2g_console.console.quick_keys import QuickKeysApp
 from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.screens.choice import Choice, ChoiceDialog
 from v2g_console.console.screens.note import NoteDialog
 from v2g_console.console.screens.update_target import UpdateTargetDialog, updated_text
+from v2g_console.console.shown_alarm import ShownAlarm
 from v2g_console.console.tagging import hang_tag, take_tag_down
-from v2g_console.console.textual_private import QuietCrashApp
 from v2g_console.contract.link import LinkState
 from v2g_console.contract.replies import Accepted, Refused, VehicleView
 from v2g_console.contract.requests import AckAlarm, Cancel, Fleet, Note, Request, ResetTrust, Resume, Retry, Stop, Update
@@ -29,23 +30,26 @@ from v2g_console.domain.units import both_ways_text, counted, duration_text, gro
 log = logging.getLogger(__name__)
 NO: Final = Choice("stay", "n", "No, go back")
 _NOTICE_CELLS: Final = 300
+_CALM_TOAST_S: Final = 4.0
 
 
-class OperatingApp(QuietCrashApp[ConsoleExit]):
+class OperatingApp(QuickKeysApp):
     """The part of the console that acts. `notices` keeps what was said, newest last; the log has it too."""
 
     glyphs: Glyphs
 
     def __init__(self, model: ConsoleModel, ansi_color: bool | None) -> None:
-        super().__init__(ansi_color=ansi_color)
+        super().__init__(ansi_color)
         self.model = model
         self.notices: deque[str] = deque(maxlen=200)
         self.outcomes = Outcomes()
         self.presses = Presses(time.monotonic)
+        self.shown_alarm = ShownAlarm(model.now_s)
 
     def say(self, text: str, severity: Severity = "information") -> None:
-        """Tell the operator; also to the log, since a toast disappears."""
-        self.notify(self.note(text, severity), severity=severity, markup=False)
+        """Tell the operator; also to the log, since a toast disappears: soon, where all is well, for it covers what is under it."""
+        timeout_s = _CALM_TOAST_S if severity == "information" else None
+        self.notify(self.note(text, severity), severity=severity, timeout=timeout_s, markup=False)
 
     def note(self, text: str, severity: Severity) -> str:
         """Keep what is told, here and in the log; returns it made safe."""
@@ -87,7 +91,7 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
 
     async def stop_now(self) -> None:
         """Ask for STOP, and say what it ended."""
-        reply = await self.ask_engine(Stop(reason="operator"))
+        reply = await self.ask_engine(Stop())
         if reply is not None and isinstance(reply.result, StopView):
             self.outcomes.follow_stop(self.model.snapshot)
             self.say(stop_text(reply.result, shown_key("stop.list", self.model)), "warning")
@@ -133,12 +137,14 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
         view = self.model.selected_dispatch()
         if view is None:
             return
-        power_kw = await self.push_screen_wait(UpdateTargetDialog(self.model, view))
+        written = UpdateTargetDialog(self.model, view)
+        power_kw = await self.push_screen_wait(written)
         if power_kw is None:
             return
+        preview = [line(self.glyphs.draw(words)) for words in written.preview] or [line("No preview yet: go back to wait for it.")]
         change = f"target {regulation_text(view.requested_kw)} -> {regulation_text(power_kw)}"
         dialog = ChoiceDialog(
-            "Update the target", [dispatch_line(view), line((change, "bold"))], NO, [Choice("update", "y", "Yes, update")]
+            "Update the target", [dispatch_line(view), line((change, "bold")), *preview], NO, [Choice("update", "y", "Yes, update")]
         )
         if await self.push_screen_wait(dialog) != "update" or self._blocked_now("dispatch.update", view):
             return
@@ -202,6 +208,10 @@ class OperatingApp(QuietCrashApp[ConsoleExit]):
     async def do_ack_alarm(self) -> None:
         """Acknowledge the alarm in the banner: seen, being dealt with; it stays counted while its cause lasts."""
         alarm = self.model.foremost_alarm()
+        if alarm is not None and not self.shown_alarm.meant(self.model.site_name, alarm.alarm_id):
+            key, listed = shown_key("alarm.ack", self.model), shown_key("go.alarms", self.model)
+            self.say(f"nothing acknowledged: that alarm was not in the banner long enough. Wait a second for {key}, or {listed} lists all")
+            return
         if alarm is not None and await self.ask_engine(AckAlarm(alarm_id=alarm.alarm_id)) is not None:
             self.say(f"acknowledged: {alarm.text}")
 

@@ -79,7 +79,7 @@ def _is_settled(view: DispatchView) -> bool:
 def outcome_text(act: Act, view: DispatchView) -> Told:
     """What a dispatch came to once everybody has answered or was given up; "partial" is said wherever it is."""
     progress = view.progress
-    answers = answers_text(progress.acked, progress.limited, progress.rejected, progress.silent, progress.commanded)
+    answers = answers_text(progress.acked, progress.limited, progress.rejected, progress.silent, progress.commanded, progress.let_go)
     again = f" {counted(max(0, act.silent - progress.silent), 'more has', 'more have')} answered;" if act.silent else ""
     short = f", {grouped(view.shortfall_kw)} kW short" if view.shortfall_kw >= NOTABLE_KW else ""
     partial = bool(short or progress.limited or progress.rejected or progress.silent)

@@ -34,8 +34,10 @@ def band_rows(name: str, unit: str, bands: Sequence[Band], width_cells: int, hei
         return [line((name, "bold"), ("  nothing to tell", "$muted"))]
     lowest = min(shown, key=lambda band: band.p90)
     told = f"  now {grouped(shown[0].p50)}{unit}"
-    more = f"  least P90 {grouped(lowest.p90)}{unit} at {_hour(lowest.utc_ms)}Z"
-    rows = [line((name, "bold"), told, more if len(name) + len(told) + len(more) <= width_cells else "")]
+    hours = round((lowest.utc_ms - shown[0].utc_ms) / 3_600_000)
+    least = f"  least P90 {grouped(lowest.p90)}{unit} {f'in {hours} h' if hours else 'now'}"
+    fitting = (more for more in (f"{least}, {_hour(lowest.utc_ms)}Z", least) if len(name) + len(told) + len(more) <= width_cells)
+    rows = [line((name, "bold"), told, next(fitting, ""))]
     top = max(1.0, *(band.p50 for band in shown))
     lines = max(1, height_lines - 2)
     for y in range(lines - 1, -1, -1):

@@ -1,10 +1,10 @@
 """What each action asks of the engine, and so which role it needs; and what a locked console keeps back."""
 
-from typing import Final, get_args
+from typing import Final
 
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.view_lock import LOCKED_TEXT
-from v2g_console.contract.requests import LOOKS_ONLY, Request
+from v2g_console.contract.requests import LOOKS_ONLY
 from v2g_console.contract.snapshot import ApprovalView
 
 ASKS: Final[dict[str, tuple[str, ...]]] = {
@@ -33,7 +33,6 @@ ASKS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Names of requests by action. An action that can change anything must stand here; a test checks that."""
 
-NAMES: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Request))
 _LOOKING: Final = frozenset(str(kind.__struct_config__.tag) for kind in LOOKS_ONLY)
 _THROUGH_THE_LOCK: Final = frozenset({"stop", "unlock"})
 

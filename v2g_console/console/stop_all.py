@@ -75,7 +75,7 @@ class StopAll:
     async def _ask(self, site: Site, changed: Callable[[], None]) -> None:
         try:
             async with asyncio.timeout(self._answer_s):
-                reply = await site.model.request(Stop(reason="operator, at all sites"))
+                reply = await site.model.request(Stop(reason="at all sites"))
         except OSError as error:  # ConnectionError and TimeoutError are among them
             text = str(error) or f"no answer within {self._answer_s:g} s"
             self._outcomes[site] = SiteOutcome(site, Outcome.UNKNOWN, text)

@@ -5,6 +5,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from rich.cells import cell_len
@@ -16,8 +17,12 @@ from textual.color import Color
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key
 from textual.filter import LineFilter
+from textual.geometry import Size
 from textual.screen import Screen
+from textual.scroll_view import ScrollView
+from textual.widget import Widget
 from textual.worker import WorkerFailed
 
 from v2g_console.config.redact import redacted
@@ -121,6 +126,31 @@ def rebind(node: DOMNode, bindings: Iterable[BindingType], changed: Mapping[str,
     node._bindings = BindingsMap.merge([kept, BindingsMap(bindings)])
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a key leads to: an action of `owner` ("": none, or a field takes it as text), and whether before anything that has the focus."""
+
+    action: str = ""
+    priority: bool = False
+    owner: DOMNode | None = field(default=None, compare=False)
+
+
+def bound_first(app: App[Result], event: Key) -> Bound:
+    """The binding that Textual would find first for a key, from where the focus is; nothing where a field with the focus takes it."""
+    key, focused = event.key, app.focused
+    for _, bindings in reversed(app.screen._binding_chain):
+        for binding in bindings.key_to_bindings.get(key, ()):
+            if binding.priority:
+                return Bound(binding.action, True)
+    if focused is not None and focused.check_consume_key(key, event.character):
+        return Bound()
+    for owner, bindings in app.screen._modal_binding_chain:
+        for binding in bindings.key_to_bindings.get(key, ()):
+            if not binding.priority:
+                return Bound(binding.action, owner=owner)
+    return Bound()
+
+
 class AsciiOnly(LineFilter):
     """Replaces what is not ASCII cell by cell: frames and bars by their likeness, the rest by `?`."""
 
@@ -153,3 +183,10 @@ def report_without_values(error: BaseException | None) -> str:
         return "the console ended for an unknown reason"
     told = redacted("".join(traceback.format_exception(error)))
     return "\n".join(visible(row)[:500] for row in told.splitlines())
+
+
+def set_length(view: ScrollView, size: Size) -> None:
+    """Give a list another length. Assigning it would lay out the whole screen anew, at each key of a filter; its scroll bar is enough."""
+    if view.virtual_size != size:
+        view.set_reactive(Widget.virtual_size, size)
+        view._scroll_update(size)

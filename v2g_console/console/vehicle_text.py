@@ -21,7 +21,6 @@ TWO_COLUMNS_FROM_CELLS: Final = 96
 _MARK_OF: Final = {quality.name.lower(): QUALITY_MARKS[quality] for quality in Quality}
 _BASELINE_WORDS: Final = {
     "measured": "measured before the dispatch",
-    "frozen": "kept from an earlier dispatch",
     "assumed": "assumed: not charging, no measurement",
     "missing": "none: charging and no fresh measurement",
 }
@@ -34,12 +33,21 @@ def vehicle_head(vehicle: VehicleView, since_s: float, glyphs: Glyphs) -> Conten
         (vehicle.vehicle_id, "bold"),
         "  ",
         _power(vehicle.power_kw, glyphs),
-        f"  SoC {_share(vehicle.soc)}  ",
+        _age_mark(vehicle),
+        f"  SoC {_share(vehicle.soc)}",
+        _age_mark(vehicle),
+        "  ",
         (vehicle.state, "bold"),
         "  ",
         (f"{_MARK_OF.get(vehicle.quality, '')} {vehicle.quality}".strip(), "" if fresh else "bold $warning"),
         (f"  {_age(vehicle, since_s)}", "$muted"),
     )
+
+
+def _age_mark(vehicle: VehicleView) -> Part:
+    """Behind each value that telemetry gave: how far it may be believed; nothing while it is fresh."""
+    mark = _MARK_OF.get(vehicle.quality, "?")
+    return (f" {mark}", "bold $warning") if mark else ""
 
 
 def vehicle_rows(vehicle: VehicleView, utc_ms: int, since_s: float, width_cells: int, glyphs: Glyphs) -> list[Content]:
@@ -60,7 +68,7 @@ def _recorded(vehicle: VehicleView, since_s: float, glyphs: Glyphs) -> list[Cont
     return [
         *_held_back(vehicle, since_s),
         title("In the recording"),
-        field("power", _power(vehicle.power_kw, glyphs)),
+        field("power", _power(vehicle.power_kw, glyphs), _age_mark(vehicle)),
         field("setpoint", "none" if vehicle.setpoint_kw is None else _power(vehicle.setpoint_kw, glyphs)),
         field("place", f"{vehicle.site or '-'}, segment {vehicle.segment or '-'}"),
         *_ability(vehicle)[1:5],
@@ -73,14 +81,14 @@ def _recorded(vehicle: VehicleView, since_s: float, glyphs: Glyphs) -> list[Cont
 
 
 def _now(vehicle: VehicleView, utc_ms: int, since_s: float, glyphs: Glyphs) -> list[Content]:
-    kind = _BASELINE_WORDS.get(vehicle.baseline_kind, vehicle.baseline_kind)
+    kind = _baseline_words(vehicle)
     seen = "never" if vehicle.seen_ms is None else f"{clock_of(vehicle.seen_ms)}, {_age(vehicle, since_s)}"
     return [
         title("Now"),
-        field("power", _power(vehicle.power_kw, glyphs)),
+        field("power", _power(vehicle.power_kw, glyphs), _age_mark(vehicle)),
         field("setpoint", "none" if vehicle.setpoint_kw is None else _power(vehicle.setpoint_kw, glyphs)),
         field("baseline", _power(vehicle.baseline_kw, glyphs), (f"  {kind}", "$muted")),
-        field("SoC", _share(vehicle.soc)),
+        field("SoC", _share(vehicle.soc), _age_mark(vehicle)),
         field("state", vehicle.state, _yes_no(vehicle.charging, ", charging", ", not charging", "")),
         field("last heard", seen),
         field("quality", f"{vehicle.quality} {_MARK_OF.get(vehicle.quality, '')}".strip()),
@@ -89,10 +97,19 @@ def _now(vehicle: VehicleView, utc_ms: int, since_s: float, glyphs: Glyphs) -> l
     ]
 
 
+def _baseline_words(vehicle: VehicleView) -> str:
+    """Where its baseline comes from; one that is kept says until when."""
+    if vehicle.baseline_kind != "frozen":
+        return _BASELINE_WORDS.get(vehicle.baseline_kind, vehicle.baseline_kind)
+    if vehicle.owner:
+        return f"kept as it was when {vehicle.owner} took it"
+    return "kept: its release is not confirmed" if vehicle.owed else "kept: not measured anew since its release"
+
+
 def _ability(vehicle: VehicleView) -> list[Content]:
     return [
         title("Ability"),
-        field("up / down", f"{vehicle.up_kw:.1f} kW up, {vehicle.down_kw:.1f} kW down"),
+        field("up / down", f"{vehicle.up_kw:.1f} kW up, {vehicle.down_kw:.1f} kW down", _age_mark(vehicle)),
         field("limits", f"charge {vehicle.max_charge_kw:.1f} kW, discharge {vehicle.max_discharge_kw:.1f} kW"),
         field("V2G", _yes_no(vehicle.is_v2g, "yes", "no: can't inject", "")),
         field("available", _yes_no(vehicle.available, "yes", "no: not plugged in or not offered", "")),

@@ -39,6 +39,9 @@ def waterfall_rows(requested_kw: float, allocated_kw: float, limits: Limits, bar
     if missing >= NOTABLE_KW:
         at -= missing
         rows.append(_fall("since the plan", -missing, at, missing, requested, "refusals, silence, a new target", bar_cells, glyphs))
+    on_top = allocated - requested
+    if on_top >= NOTABLE_KW and not limits:
+        rows.append(_fall("on top", on_top, 0.0, on_top, allocated, "makes up for who gives less", bar_cells, glyphs))
     rows.append(_fall("allocated", allocated, 0.0, allocated, requested, "", bar_cells, glyphs))
     return rows
 

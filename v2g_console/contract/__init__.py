@@ -4,4 +4,5 @@ Modules: `link` (health of the MQTT connection), `snapshot` (what a screen shows
 `replies` (what is answered), `port` (the EnginePort protocol). Nothing here does I/O.
 """
 
-CONTRACT_VERSION = 2
+CONTRACT_VERSION = 3
+"""Grows with a release that changes any of these: both ends must have the same, since unknown fields of a request are refused."""

@@ -6,6 +6,8 @@ from v2g_console.contract.alarms import ShelvedAlarm
 from v2g_console.contract.tags import TagView
 
 SCHEMA = 1
+OPERATIONAL = "operational, not settlement"
+"""Baselines are frozen, and power is measured, for steering; what is paid for is counted by other rules (`domain.md`, Ownership)."""
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -36,6 +38,8 @@ class EngineRecovered(_Event, frozen=True, kw_only=True, tag="engine.recovered")
     dropped: int
     owed: int
     text: str
+    above_most: int = 0  # vehicles being released although there is no room for them (fleet.max_vehicles)
+    approvals: int = 0  # requests that waited for a second person, and are dropped
 
 
 class LinkChanged(_Event, frozen=True, kw_only=True, tag="link.changed"):
@@ -94,6 +98,7 @@ class _DispatchEvent(_Event, frozen=True, kw_only=True):
     released: int = 0  # releases confirmed
     owed: int = 0  # releases still owed
     rebound_kw: float = 0.0  # extra charging to expect after the release
+    figures: str = OPERATIONAL  # what its powers are good for
 
 
 class DispatchPlanned(_DispatchEvent, frozen=True, kw_only=True, tag="dispatch.planned"):
@@ -145,6 +150,14 @@ class AlarmRaised(_Event, frozen=True, kw_only=True, tag="alarm.raised"):
     priority: int
     text: str
     response: str
+
+
+class AlarmChanged(_Event, frozen=True, kw_only=True, tag="alarm.changed"):
+    """What an active alarm says of its cause is another by now: the same alarm, to be shown and not rung. Not in the journal."""
+
+    alarm_id: str
+    kind: str
+    text: str
 
 
 class AlarmCleared(_Event, frozen=True, kw_only=True, tag="alarm.cleared"):
@@ -200,7 +213,10 @@ class ApprovalAsked(_Event, frozen=True, kw_only=True, tag="approval.asked"):
 
 
 class ApprovalEnded(_Event, frozen=True, kw_only=True, tag="approval.ended"):
-    """It waits no more: `outcome` is approved, rejected, withdrawn, expired or stopped; `decided_by` is empty where nobody decided."""
+    """It waits no more: `outcome` is approved, rejected, withdrawn, expired, stopped or not carried over (over a restart of the engine);
+
+    `decided_by` is empty where nobody decided.
+    """
 
     approval_id: str
     outcome: str
@@ -252,12 +268,33 @@ class OperatorNote(_Event, frozen=True, kw_only=True, tag="note"):
     text: str
 
 
+class OverrideBegun(_Event, frozen=True, kw_only=True, tag="override.begun"):
+    """Somebody on the spot took these vehicles over: they are left alone until `until_ms` (UTC; null: until they follow again)."""
+
+    vehicles: tuple[str, ...]
+    until_ms: int | None = None
+
+
+class OverrideEnded(_Event, frozen=True, kw_only=True, tag="override.ended"):
+    """These vehicles follow again, or an operator trusts them again. One whose time is up is not told: that was said at the beginning."""
+
+    vehicles: tuple[str, ...]
+
+
+class LocalOverride(msgspec.Struct, frozen=True, kw_only=True):
+    """One vehicle that somebody on the spot took over, and until when it is left alone (UTC ms; null: until it follows again)."""
+
+    vehicle_id: str
+    until_ms: int | None = None
+
+
 class HoldsStanding(_Event, frozen=True, kw_only=True, tag="holds.standing"):
-    """Tags, STOP and shelved alarms as they stand: said at a start and each hour, since retention removes old entries."""
+    """Tags, STOP, shelved alarms and local overrides as they stand: said at a start and each hour, since retention removes old entries."""
 
     tags: tuple[TagView, ...]
     stopped: bool
     shelved: tuple[ShelvedAlarm, ...] = ()
+    overrides: tuple[LocalOverride, ...] = ()
     stopped_by: str = ""
     stopped_at_ms: int | None = None
     stop_reason: str = ""
@@ -304,6 +341,7 @@ Event = (
     | DispatchCancelled
     | DispatchStopped
     | AlarmRaised
+    | AlarmChanged
     | AlarmCleared
     | AlarmAcknowledged
     | AlarmShelved
@@ -314,6 +352,8 @@ Event = (
     | StopLatched
     | StopLifted
     | OperatorNote
+    | OverrideBegun
+    | OverrideEnded
     | HoldsStanding
     | ApprovalAsked
     | ApprovalEnded

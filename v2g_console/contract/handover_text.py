@@ -1,9 +1,11 @@
-"""The handover report as Markdown, which also reads well as plain text; for the command line and the console alike."""
+"""The handover report, as Markdown for a file and as plain text for a screen; for the command line and the console alike."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from v2g_console.contract.alarms import AlarmView
+from v2g_console.contract.events import OPERATIONAL
 from v2g_console.contract.handover import HandoverView
 from v2g_console.contract.snapshot import ApprovalView, DispatchView
 from v2g_console.domain.alarm_cycle import AlarmState
@@ -11,10 +13,27 @@ from v2g_console.domain.text import visible
 from v2g_console.domain.units import counted, duration_text, grouped, regulation_text
 
 _MEANS_SOMETHING = frozenset("\\`*_{}[]<>#|!")
+_MARKS = re.compile(r"\\(.)|\*\*|^#+ ")
+"""What only Markdown needs: an escape (its character is kept), strong text, the strokes of a heading."""
+
+
+def text_lines(report: HandoverView) -> list[str]:
+    """The report as plain text, a line a string: headings underlined, nothing escaped."""
+    return [line for row in handover_lines(report) for line in _as_text(row)]
+
+
+def plain_row(row: str) -> str:
+    """A line of the Markdown as one reads it: without its marks and escapes."""
+    return _MARKS.sub(lambda found: found[1] or "", row)
+
+
+def _as_text(row: str) -> list[str]:
+    shown = plain_row(row)
+    return [shown, ("=" if row.startswith("# ") else "-") * len(shown)] if row.startswith("#") else [shown]
 
 
 def handover_lines(report: HandoverView) -> list[str]:
-    """The report, a line a string. Every text from outside is made visible, and means nothing to Markdown."""
+    """The report as Markdown, a line a string. Every text from outside is made visible, and means nothing to Markdown."""
     engine, link, fleet = report.engine, report.link, report.fleet
     lines = [
         f"# Handover {_plain(engine.name)}",
@@ -35,6 +54,7 @@ def handover_lines(report: HandoverView) -> list[str]:
         f"down {grouped(fleet.down_kw)} kW (P90 {grouped(fleet.down_p90_kw)}).",
         "",
     ]
+    lines += [f"Baselines and delivered power are figures for steering: {OPERATIONAL} values.", ""]
     lines += _section("Open dispatches", map(_dispatch, report.open_dispatches))
     lines += _section("Waiting for approval", map(_approval, report.approvals), empty=False)
     listed = [alarm for alarm in report.alarms if alarm.state is not AlarmState.SHELVED]
@@ -72,6 +92,8 @@ def _dispatch(view: DispatchView) -> str:
         _plain(view.outcome_reason),
         f"by {_plain(view.by)}{f', approved by {_plain(view.approved_by)}' if view.approved_by else ''}" if view.by else "",
         f"reference {_plain(view.external_ref)}" if view.external_ref else "",
+        f"noted: {_plain(view.author_note)}" if view.author_note else "",
+        f"begins {_time(view.due_ms)}" if view.due_ms is not None else "",
         "TEST" if view.test else "",
     ]
     return "; ".join(word for word in words if word)

@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from v2g_console.contract.alarms import AlarmRates, AlarmView
+from v2g_console.contract.configuration import ConfigurationView
 from v2g_console.contract.forecast import ForecastView
 from v2g_console.contract.handover import HandoverView
 from v2g_console.contract.link import LinkHealth
@@ -98,6 +99,7 @@ class PlanView(msgspec.Struct, frozen=True, kw_only=True):
     cautions: tuple[TagView, ...] = ()  # CAUTION tags on its vehicles: arming asks
     holds_s: float | None = None  # how long 95 % of it can be held; None: nothing ends it
     rows: tuple[PlanRow, ...] = ()  # the first of each kind, worst first, bounded
+    moved: int | None = None  # of a new target: vehicles that would get another setpoint
 
 
 class VehicleView(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +169,7 @@ class CommandRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     reason_text: str
     release: str  # state of its release, "" before
+    taken: int = 1  # how often this dispatch took it: again after it was let go
 
 
 class DispatchDetailView(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,6 +250,7 @@ Result = (
     | JournalEntryView
     | HandoverView
     | ForecastView
+    | ConfigurationView
     | None
 )
 

@@ -25,7 +25,13 @@ class DispatchFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Plan(DispatchFields, frozen=True, kw_only=True, tag="plan", tag_field="request", forbid_unknown_fields=True):
-    """Preview a dispatch: nothing is reserved, nothing is sent. Answered by a PlanView."""
+    """Preview a dispatch: nothing is reserved, nothing is sent. Answered by a PlanView.
+
+    `instead_of`: id of a dispatch under way; then it is a look at its new target `power_kw` for the rest of its time, its own vehicles
+    counted as free. The other fields are those of that dispatch then, and nothing can be armed of it.
+    """
+
+    instead_of: str = ""
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True, tag="arm", tag_field="request", forbid_unknown_fields=True):
@@ -120,6 +126,7 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True, tag="journal", tag_fiel
     signal: str = ""
     dispatch_id: str = ""
     kind: str = ""
+    without: tuple[str, ...] = ()  # kinds to leave out
 
 
 class JournalEntry(msgspec.Struct, frozen=True, kw_only=True, tag="journal_entry", tag_field="request", forbid_unknown_fields=True):
@@ -194,6 +201,10 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True, tag="identity", tag_fi
     """Who the engine takes the caller for, and what that person may ask. Answered by an IdentityView."""
 
 
+class Configuration(msgspec.Struct, frozen=True, kw_only=True, tag="configuration", tag_field="request", forbid_unknown_fields=True):
+    """Every value that the engine runs with, secrets redacted, and where it comes from. Answered by a ConfigurationView."""
+
+
 class Approve(msgspec.Struct, frozen=True, kw_only=True, tag="approve", tag_field="request", forbid_unknown_fields=True):
     """Let a request of somebody else go ahead that was held for a second person; `PLAN_CHANGED` refuses another `revision`."""
 
@@ -249,6 +260,7 @@ Request = (
     | Note
     | Handover
     | Forecast
+    | Configuration
 )
 
 HEADLESS_REQUESTS = (
@@ -278,8 +290,15 @@ HEADLESS_REQUESTS = (
 """What JSON Lines and the command line may say; planning and arming are for screens."""
 
 
-LOOKS_ONLY = (Fleet, Forecast, Status, DispatchDetail, Identity, Plan, StopList, Tags, Journal, JournalEntry, Handover)
+LOOKS_ONLY = (Fleet, Forecast, Status, DispatchDetail, Identity, Plan, StopList, Tags, Journal, JournalEntry, Handover, Configuration)
 """Requests that change nothing: open to a console that is view-only, and not written into the record one by one."""
+
+
+class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+    """What the kernel says of the process at the other end of a socket: its user and all its groups, by number."""
+
+    uid: int
+    gids: tuple[int, ...] = ()
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -288,3 +307,4 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     user: str
     way: str
     detail: str = ""  # line number, peer pid, ...
+    credentials: Credentials | None = None  # of a caller on the socket; what callers claim here counts for nothing

@@ -54,6 +54,8 @@ class EngineInfo(msgspec.Struct, frozen=True, kw_only=True):
     events_dropped: int = 0
     memory_mib: float = 0.0  # resident now
     tasks: int = 0  # of the engine's event loop
+    journal_queue: int = 0  # records that wait to be written
+    events_kept: int = 0  # for readers of the event stream
     ack_timeout_s: float = 5.0
     confirm_above_kw: float = 0.0  # the operator types the power above this; 0 = never
     allocators: tuple[str, ...] = ("equal", "smart")
@@ -139,6 +141,7 @@ class AckProgress(msgspec.Struct, frozen=True, kw_only=True):
     limited: int = 0
     rejected: int = 0
     silent: int = 0  # timed out or never published
+    let_go: int = 0  # released, or taken by another dispatch, while this one went on: their answers count no more
     attempt: int = 1
     attempts: int = 1  # the most that will be made
     retry_in_s: float | None = None
@@ -192,7 +195,8 @@ class DispatchView(msgspec.Struct, frozen=True, kw_only=True):
     approved_by: str = ""  # the second person, where one was needed
     origin: str = ""
     test: bool = False
-    external_ref: str = ""
+    external_ref: str = ""  # the grid operator's reference, as its author gave it
+    author_note: str = ""  # what its author noted
     left_out: dict[str, int] = {}  # vehicles by reason name
     limits: tuple[tuple[str, float], ...] = ()  # what limits it: (reason name, kW), largest first
     without_lease_kw: float = 0.0  # share of v1 vehicles

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from v2g_console.config.os_users import groups_of, unknown_groups, unknown_users
+from v2g_console.config import os_users
+from v2g_console.config.os_lookups import Lookups
 from v2g_console.config.settings import AccessSettings
 from v2g_console.contract.replies import IdentityView, Refusal
 from v2g_console.contract.requests import Origin
@@ -36,6 +37,7 @@ _OPERATE: Final = frozenset(
         "unlock",
         "tag",
         "untag",
+        "configuration",
     },
 )
 _SUPERVISE: Final = frozenset({"resume", "reset_trust", "approve", "reject"})
@@ -56,7 +58,7 @@ GROUPS_S: Final = 60.0
 LOOKUP_S: Final = 2.0
 """How long a request waits for a directory server; then the person's last known role holds, else he views."""
 _AT_ONCE: Final = frozenset({"stop", "cancel"})
-"""Requests for which the last known role suffices, so that no directory delays them."""
+"""Requests for which the last known role suffices, or what the kernel says of the caller, so that no directory delays them."""
 _KNOWN_MOST: Final = 1000
 
 
@@ -85,14 +87,19 @@ class _Looking:
 class Access:
     """The roles of people: by name, else by the groups that the operating system says they are in.
 
-    `owner` is who started the engine: supervisor where no roles are configured. `groups` may be slow, so it runs in a thread.
+    `owner` is who started the engine: supervisor where no roles are configured. `groups` may be slow or hang, so it runs in a thread.
     """
 
-    def __init__(self, settings: AccessSettings, clock: Clock, owner: str, *, groups: Callable[[str], frozenset[str]] = groups_of) -> None:
+    def __init__(
+        self, settings: AccessSettings, clock: Clock, owner: str, *, groups: Callable[[str], frozenset[str]] = os_users.groups_of
+    ) -> None:
         self.owner = owner
         self._settings, self._clock, self._groups = settings, clock, groups
         self._role_of_user = {user: entry.role for entry in settings.roles for user in entry.users}
         self._role_of_group = {group: entry.role for entry in settings.roles for group in entry.groups}
+        self._role_of_uid: dict[int, Role] = {}
+        self._role_of_gid: dict[int, Role] = {}
+        self._lookups = Lookups()
         self._found: dict[str, _Found] = {}
         self._looking: dict[str, _Looking] = {}
 
@@ -136,7 +143,7 @@ class Access:
 
     async def check(self, request: str, origin: Origin) -> None:
         """Raises RefusalError if the role of who asks does not allow the request."""
-        if request in _AT_ONCE and request in ALLOWED[self.last_known(origin.user)]:
+        if request in _AT_ONCE and request in ALLOWED[self._without_asking(origin)]:
             if self.at_once(origin.user) is None:
                 self._begin_to_look(origin.user)
             return
@@ -155,18 +162,45 @@ class Access:
             return f"ask one who is {needed.value} or more, or see access.roles in the configuration of the engine"
         return f"without access.roles only {self.owner}, who started the engine, may act"
 
+    def _without_asking(self, origin: Origin) -> Role:
+        """The highest role that is known of the caller while no directory answers.
+
+        Numbers of users and groups are what the kernel gave his process at its login. What a directory said within the last minute counts
+        more than the groups: he may have left one since.
+        """
+        credentials = origin.credentials
+        if credentials is None:
+            return self.last_known(origin.user)
+        own = self._role_of_uid.get(credentials.uid)
+        if own is not None or self.at_once(origin.user) is not None:
+            return own if own is not None else self.last_known(origin.user)
+        by_groups = [self._role_of_gid[gid] for gid in credentials.gids if gid in self._role_of_gid]
+        return max((self.last_known(origin.user), *by_groups), key=RANK.__getitem__)
+
     async def get_ready(self) -> None:
-        """Look up who started the engine, and warn of names in the configuration that no account has."""
-        await self.role_of(Origin(user=self.owner, way="console"))
+        """Look up the users and groups in the configuration, warn of names that no account has, and look up who started the engine.
+
+        The numbers of local ones are known at once; those of a directory when it answers.
+        """
         users, groups = frozenset(self._role_of_user), frozenset(self._role_of_group)
+        owners = frozenset() if self._settings.roles else frozenset({self.owner})
+        self._learn(os_users.local_ids(os_users.USERS, users | owners), os_users.local_ids(os_users.GROUPS, groups))
         try:
-            missing = await asyncio.to_thread(lambda: (unknown_users(users), unknown_groups(groups)))
+            uids, gids = await self._lookups.run(lambda: (os_users.user_ids(users | owners), os_users.group_ids(groups)))
         except OSError as error:
             log.warning("access.roles could not be checked against this machine's users: %s", error)
-            return
-        for kind, names in zip(("user", "group"), missing, strict=True):
-            for name in sorted(names):
-                log.warning("access.roles: this machine knows no %s %s", kind, name)
+        else:
+            self._learn(uids, gids)
+            for kind, missing in (("user", users - uids.keys()), ("group", groups - gids.keys())):
+                for name in sorted(missing):
+                    log.warning("access.roles: this machine knows no %s %s", kind, name)
+        await self.role_of(Origin(user=self.owner, way="console"))
+
+    def _learn(self, uids: Mapping[str, int], gids: Mapping[str, int]) -> None:
+        for name, uid in uids.items():
+            self._role_of_uid[uid] = self._role_of_user.get(name, Role.SUPERVISOR)  # without roles it is who started the engine
+        for name, gid in gids.items():
+            self._role_of_gid[gid] = max(self._role_of_group[name], self._role_of_gid.get(gid, Role.VIEWER), key=RANK.__getitem__)
 
     async def close(self) -> None:
         """Forget look-ups under way."""
@@ -185,7 +219,7 @@ class Access:
 
     async def _look_up(self, user: str) -> Role:
         try:
-            groups = await asyncio.to_thread(self._groups, user)
+            groups = await self._lookups.run(lambda: self._groups(user))
         except OSError as error:
             log.warning("the groups of %s can't be read, the last known role holds: %s", user, error)
             groups = None

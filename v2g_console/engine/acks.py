@@ -10,6 +10,7 @@ from v2g_console.domain.text import visible
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Running
 from v2g_console.engine.mirror import note_releases
+from v2g_console.engine.override_record import end_overrides
 from v2g_console.engine.owed import Owed, lets_go
 from v2g_console.engine.renewals import take_renewal
 from v2g_console.transport.refused import Cause, RefusedMessageError
@@ -98,8 +99,9 @@ class Acks:
             return False
         running.set_release(position, _RELEASE_OWED)
         running.cells.release_sent_at[position] = core.clock.monotonic()  # what was measured before proves nothing
+        running.cells.release_acked_at[position] = math.nan
         core.fleet.intend(running.rows[position : position + 1], running.setpoint_kw[position : position + 1], core.clock.monotonic())
-        self._owed.add(running, position, first_seq=core.next_seq())  # the answer to the release of before proves nothing either
+        self._owed.add_again(running, position)
         note_releases(core, running)
         return True
 
@@ -134,7 +136,7 @@ class Acks:
         elif before not in _CORRECTABLE:
             core.duplicate_acks += 1
             if wanted in _CORRECTABLE:  # it refused this command, and follows after all: nobody on the spot holds it any more
-                core.overrides.end(running.rows[position : position + 1])
+                end_overrides(core, running.rows[position : position + 1])
             return
         running.set_command(position, wanted)
         if wanted == _REJECTED and before in _ANSWERABLE:

@@ -3,10 +3,11 @@
 import asyncio
 import random
 
+import msgspec
 import numpy as np
 
 from v2g_console.contract import requests as ask
-from v2g_console.contract.replies import Refusal, Refused, Result
+from v2g_console.contract.replies import PlanView, Refusal, Refused, Result
 from v2g_console.contract.stop import StopView
 from v2g_console.domain.states import DispatchState
 from v2g_console.engine.approvals import Approvals, Held
@@ -16,11 +17,13 @@ from v2g_console.engine.dispatch import Running
 from v2g_console.engine.guard import pass_interlocks
 from v2g_console.engine.interlocks import Step
 from v2g_console.engine.lifecycle import IntoForce, accepts_partial, begin, live
+from v2g_console.engine.override_record import end_overrides
 from v2g_console.engine.owed import Owed
+from v2g_console.engine.placing import rest_of
 from v2g_console.engine.planning import SHORTFALL_KW, Decision
 from v2g_console.engine.plans import Plans, changed_materially, plan_view
 from v2g_console.engine.refusal import RefusalError
-from v2g_console.engine.retarget import check_target, retarget, retry_silent
+from v2g_console.engine.retarget import check_target, retarget, retry_silent, would_move
 from v2g_console.engine.rounds import dispatch_record
 from v2g_console.engine.stop import Stopping
 from v2g_console.engine.tag_refusals import refuse_empty, refuse_unread
@@ -63,8 +66,17 @@ class Acting:
         return Refused(request=refused.request, reason=refused.reason, message=refused.message, hint=refused.hint, plan=fresh.view)
 
     async def plan(self, request: ask.Plan | ask.Dispatch, origin: ask.Origin) -> tuple[Result, str]:
-        """What a dispatch would do."""
+        """What a dispatch would do, or a new target of one under way; only the first can be armed."""
+        if isinstance(request, ask.Plan) and request.instead_of:
+            return await self._plan_update(request), ""
         return self._plans.store(request, origin.user, await deliberate(self._core, request)).view, ""
+
+    async def _plan_update(self, request: ask.Plan) -> PlanView:
+        running = self._holding(request.instead_of)
+        power_kw = check_target(self._core, running, request.power_kw)
+        decision = await deliberate(self._core, rest_of(self._core, running, power_kw), own_slot=running.slot)
+        moved = would_move(self._core, running, decision, power_kw)
+        return msgspec.structs.replace(plan_view(self._core, decision, "", 0), requested_kw=power_kw, moved=moved, type_to_confirm=False)
 
     async def dispatch(self, request: ask.Dispatch, origin: ask.Origin) -> tuple[Result, str]:
         """Plan and send in one go; with `dry_run` only plan."""
@@ -197,7 +209,7 @@ class Acting:
             raise RefusalError(Refusal.UNKNOWN_VEHICLE, f"no vehicle {request.vehicle_id[:64]!r} in the fleet", "`fleet ls` lists them")
         rows = range(len(fleet)) if request.vehicle_id is None else [fleet.row_of[request.vehicle_id]]
         self._core.standing.reset(np.array(rows, np.intp))
-        self._core.overrides.end(np.array(rows, np.intp))
+        end_overrides(self._core, np.array(rows, np.intp))
 
 
 def refuse_start(core: Core) -> None:
@@ -216,5 +228,7 @@ def find(core: Core, name: str) -> Running:
     """A dispatch by id, short id or unique prefix, or RefusalError."""
     running = core.find(name)
     if running is None:
-        raise RefusalError(Refusal.UNKNOWN_DISPATCH, f"no dispatch {name[:40]!r}, or more than one", "use the whole id")
+        if core.fitting(name):
+            raise RefusalError(Refusal.UNKNOWN_DISPATCH, f"more than one dispatch begins with {name[:40]!r}", "write more of the id")
+        raise RefusalError(Refusal.UNKNOWN_DISPATCH, f"no dispatch {name[:40]!r}", "`v2g-console status` lists those under way")
     return running

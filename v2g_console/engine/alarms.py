@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from v2g_console.contract.alarms import LONGEST_REASON_CHARS, AlarmRates, AlarmView, ShelvedAlarm
-from v2g_console.contract.events import AlarmAcknowledged, AlarmCleared, AlarmRaised, AlarmShelved, AlarmUnshelved
+from v2g_console.contract.events import AlarmAcknowledged, AlarmChanged, AlarmCleared, AlarmRaised, AlarmShelved, AlarmUnshelved
 from v2g_console.contract.replies import Refusal
 from v2g_console.domain.alarm_cycle import AlarmCycle, AlarmState, Delays, Happened
 from v2g_console.domain.alarm_kinds import ALARM_KINDS
@@ -18,6 +18,8 @@ CLEARED_KEPT = 50
 FORGOTTEN_AFTER_S = 600.0
 
 UNSHELVABLE_PRIORITY: Final = 1
+TOLD_AGAIN_S: Final = 5.0
+"""How often a changed text is told to those who read events; the list always has it as it is now."""
 
 
 @dataclass(slots=True)
@@ -30,6 +32,8 @@ class Alarm:
     text: str = ""
     raised_ms: int = 0
     active_at_s: float = 0.0
+    told: str = ""  # the text as it was told last, at `told_at_s`
+    told_at_s: float = 0.0
     cleared_ms: int | None = None
     acknowledged_by: str = ""
     acknowledged_ms: int | None = None
@@ -64,6 +68,7 @@ class Alarms:
         if active:
             alarm.text = text
         self._tell(alarm, alarm.cycle.see(active, self._core.clock.monotonic()))
+        self._tell_text(alarm)
 
     def end(self, kind: str, cause: str) -> None:
         """What the alarm was about is over: clear it at once."""
@@ -186,6 +191,7 @@ class Alarms:
             case Happened.RAISED:
                 alarm.raised_ms, alarm.active_at_s, alarm.cleared_ms = core.utc_ms(), core.clock.monotonic(), None
                 alarm.acknowledged_by, alarm.acknowledged_ms = "", None
+                alarm.told, alarm.told_at_s = alarm.text, alarm.active_at_s
                 self._meter.count(alarm.active_at_s, kind)
                 core.emit(
                     AlarmRaised(
@@ -209,6 +215,15 @@ class Alarms:
                 alarm.shelved = None
                 core.emit(AlarmUnshelved(ts=core.ts(), alarm_id=alarm_id, kind=kind, by=by))
         self._forget()
+
+    def _tell_text(self, alarm: Alarm) -> None:
+        """The figures of an active alarm have moved: told without raising it anew, and not written down."""
+        core, now = self._core, self._core.clock.monotonic()
+        quiet = not alarm.cycle.active or alarm.cycle.state is AlarmState.SHELVED
+        if quiet or alarm.text == alarm.told or now - alarm.told_at_s < TOLD_AGAIN_S:
+            return
+        alarm.told, alarm.told_at_s = alarm.text, now
+        core.stream.emit(AlarmChanged(ts=core.ts(), alarm_id=alarm.alarm_id, kind=alarm.kind, text=alarm.text))
 
     def _forget(self) -> None:
         """Of unanswered alarms whose cause is gone the newest 50 stay; of those that are over none, except one that may chatter."""

@@ -11,11 +11,12 @@ from v2g_console.contract.events import Strategy
 from v2g_console.domain.capability import Capability, capability
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import CommandState
+from v2g_console.domain.units import counted
 from v2g_console.domain.vehicle import VehicleColumns
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import Rows, Running
-from v2g_console.engine.fuses import within_phases
 from v2g_console.engine.rounds import send_round
+from v2g_console.engine.setpoint_gate import Why, pass_gate
 from v2g_console.engine.situation import sustained_for_s
 from v2g_console.journal.port import JournalError
 
@@ -74,20 +75,20 @@ async def correct(core: Core, running: Running, found: Correction) -> None:
     positions, setpoint_kw, reason = found.positions[still], found.setpoint_kw[still], found.reason[still]
     if not running.sends or not len(positions):
         return
-    kept_kw = within_phases(core, running.rows[positions], setpoint_kw)
-    moves = np.abs(kept_kw - _in_force_kw(running, positions)) > TOLERANCE_KW  # who can't, for the phases of its site, is not told again
-    positions, setpoint_kw, reason, too_high = positions[moves], kept_kw[moves], reason[moves], found.too_high[still][moves]
+    passed = pass_gate(core, Why.CORRECTED, running.rows[positions], setpoint_kw)
+    # Who can't move, for the phases of its site, is not told again.
+    moves = np.abs(passed.setpoint_kw - _in_force_kw(running, positions)) > TOLERANCE_KW
+    passed, positions, reason, too_high = passed.only(moves), positions[moves], reason[moves], found.too_high[still][moves]
     if not len(positions):
         return
-    now = core.clock.monotonic()
+    setpoint_kw = passed.setpoint_kw
     moved_kw = float(np.nansum(np.abs(setpoint_kw - _in_force_kw(running, positions))))
     running.setpoint_kw[positions] = setpoint_kw
     running.most_kw[positions] = np.where(too_high, setpoint_kw, np.inf)
     running.least_kw[positions] = np.where(too_high, -np.inf, setpoint_kw)
-    running.bounded_until[positions] = now + HOLD_S
-    core.fleet.intend(running.rows[positions], setpoint_kw, now)
-    core.standing.asked(running.rows[positions])
-    text = f"{moved_kw:.1f} kW on {len(positions)} vehicles back within their bounds: {_counted(reason)}"
+    running.bounded_until[positions] = core.clock.monotonic() + HOLD_S
+    passed.intend()
+    text = f"{moved_kw:.1f} kW on {counted(len(positions), 'vehicle', 'vehicles')} back within their bounds: {_counted(reason)}"
     core.emit(Strategy(ts=core.ts(), dispatch_id=running.dispatch_id, kind="correction", text=text))
     try:
         await send_round(core, running, positions, "correction", reason=reason)

@@ -36,7 +36,10 @@ def rfc3339(utc_s: float) -> str:
 
 def parse_rfc3339(text: str) -> float:
     """UTC seconds of an RFC 3339 time; raises ValueError for anything without a time zone."""
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"expected a time such as 2026-11-23T14:00:00Z, got {text[:40]!r}") from None
     if moment.tzinfo is None:
         raise ValueError(f"{text[:40]!r} names no time zone: write 2026-11-23T14:00:00Z")
     return moment.timestamp()

@@ -37,8 +37,15 @@ class CommandWriter:
             ends_ms = ends_by_now_ms  # the date has jumped since the dispatch began: its end is at another date now
         return min(lease_end_ms, max(sent_ms, ends_ms + GRACE_AFTER_END_MS))
 
-    def setpoint(self, position: int) -> Outgoing:
-        """The present setpoint of one vehicle, as first published at `sent_ms` of its row; a renewal asks for a later end."""
+    def left_s(self, position: int) -> float:
+        """Until the ack deadline of the setpoint that one vehicle was sent; not above 0: it is too late to repeat it."""
+        return float(self._running.cells.sent_at[position]) + self._ack_timeout_s - self._clock.monotonic()
+
+    def setpoint(self, position: int, *, expiry_s: float | None = None) -> Outgoing:
+        """The present setpoint of one vehicle, as first published at `sent_ms` of its row; a renewal asks for a later end.
+
+        A broker keeps it for `expiry_s`, at most until its ack deadline; without it for an ack timeout, as for one that is just sent.
+        """
         cells = self._running.cells
         return self._message(
             position,
@@ -47,14 +54,20 @@ class CommandWriter:
             cells.sent_ms[position],
             cells.renewal_until_ms[position] or cells.valid_until_ms[position],
             release=False,
+            expiry_s=expiry_s,
         )
 
     def release(self, position: int, *, seq: int, sent_ms: int) -> Outgoing:
-        """The release of one vehicle: v1 goes to `release_kw`; v2 forgets the setpoint and follows its driver's plan."""
+        """The release of one vehicle: v1 goes to `release_kw`; v2 forgets the setpoint and follows its driver's plan.
+
+        It does no harm late, and is wanted until it arrives: each repetition may wait at the broker for a whole ack timeout.
+        """
         power_kw = self._running.cells.release_kw[position]
         return self._message(position, seq, power_kw, sent_ms, sent_ms + GRACE_AFTER_END_MS, release=True)
 
-    def _message(self, position: int, seq: int, power_kw: float, sent_ms: int, valid_until_ms: int, *, release: bool) -> Outgoing:
+    def _message(
+        self, position: int, seq: int, power_kw: float, sent_ms: int, valid_until_ms: int, *, release: bool, expiry_s: float | None = None
+    ) -> Outgoing:
         running = self._running
         row = running.row_list[position]
         vehicle_id = self._ids[row]
@@ -79,4 +92,5 @@ class CommandWriter:
             )
         else:
             command = CommandV1(identity, vehicle_id, power_kw, sent_ms)
-        return Outgoing(self._topic(vehicle_id), encode_command(command), self._qos, self._ack_timeout_s)
+        expiry_s = self._ack_timeout_s if expiry_s is None else expiry_s
+        return Outgoing(self._topic(vehicle_id), encode_command(command), self._qos, expiry_s, expiry_anew=release)

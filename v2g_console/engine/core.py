@@ -188,8 +188,13 @@ class Core:
         exact = self.running.get(key)
         if exact is not None:
             return exact
-        fits = [one for one in (*self.running.values(), *self.past) if key and one.dispatch_id.startswith(key)]
+        fits = self.fitting(name)
         return fits[0] if len(fits) == 1 else None
+
+    def fitting(self, name: str) -> list[Running]:
+        """Every running or past dispatch whose id begins so."""
+        key = name.removeprefix("#")
+        return [one for one in (*self.running.values(), *self.past) if key and one.dispatch_id.startswith(key)]
 
     def free_slot(self) -> int:
         """The smallest owner slot that no running dispatch uses."""

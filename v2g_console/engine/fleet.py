@@ -1,15 +1,14 @@
 """The fleet as columns: who is there, what was measured, who owns whom, and each frozen baseline. Only the engine writes it."""
 
 import logging
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from v2g_console.domain.ids import is_vehicle_id
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.vehicle import Baseline, Quality, VehicleColumns
 from v2g_console.engine.clock import ahead_s
+from v2g_console.engine.name_table import NameTable
 from v2g_console.engine.site_map import SiteMap
 from v2g_console.transport.wire import Description, Telemetry
 
@@ -74,29 +73,6 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "rejects": (np.int32, 0),
     "timeouts": (np.int32, 0),
 }
-
-
-@dataclass(slots=True)
-class NameTable:
-    """Names (sites, segments, fleets) and their small integers. Refuses names that are no identifiers."""
-
-    names: list[str] = field(default_factory=list)
-    index: dict[str, int] = field(default_factory=dict)
-
-    def code(self, name: str) -> int:
-        """The integer of `name`, made if new; -1 for an empty or unusable name."""
-        known = self.index.get(name)
-        if known is not None:
-            return known
-        if not is_vehicle_id(name) or len(self.names) >= 100_000:
-            return -1
-        self.index[name] = len(self.names)
-        self.names.append(name)
-        return self.index[name]
-
-    def name(self, code: int) -> str:
-        """The name of a code; "" for -1."""
-        return self.names[code] if code >= 0 else ""
 
 
 class Fleet:
@@ -181,6 +157,14 @@ class Fleet:
         if len(self.ids) >= self._max_vehicles:
             self.refused_new += 1
             return -1
+        return self._new_row(vehicle_id)
+
+    def adopt(self, vehicle_id: str) -> int:
+        """The row of a vehicle that may follow a setpoint of ours: made even if the fleet is full, since it has to be released."""
+        known = self.row_of.get(vehicle_id)
+        return self._new_row(vehicle_id) if known is None else known
+
+    def _new_row(self, vehicle_id: str) -> int:
         row = len(self.ids)
         if row == self._capacity:
             self._grow()

@@ -20,6 +20,7 @@ from v2g_console.engine.pace import Pace
 from v2g_console.engine.plans import Plans
 from v2g_console.engine.queries import Queries
 from v2g_console.engine.refusal import RefusalError
+from v2g_console.engine.refusal_pace import RefusalPace
 from v2g_console.engine.tagging import Tagging
 from v2g_console.journal.port import JournalError, RequestRecord
 
@@ -29,6 +30,25 @@ _ALWAYS_TAKEN = (ask.Stop, ask.Cancel, ask.Reject, ask.Lock, ask.Unlock)
 """However many requests a person makes, these are carried out: they end or hold something."""
 
 _MOST_ASKED: Final = 2000
+_REPEATED: Final = "(several)"
+"""Name of the request in the record of many that were refused."""
+
+Looks = (
+    ask.Plan
+    | ask.DispatchDetail
+    | ask.Fleet
+    | ask.Status
+    | ask.Handover
+    | ask.Forecast
+    | ask.Journal
+    | ask.JournalEntry
+    | ask.Identity
+    | ask.Tags
+    | ask.StopList
+    | ask.Configuration
+)
+KeepsRecord = ask.Tag | ask.Untag | ask.Note | ask.AckAlarm | ask.ShelveAlarm | ask.UnshelveAlarm | ask.ResetTrust | ask.Lock | ask.Unlock
+Acts = ask.Arm | ask.Operate | ask.Dispatch | ask.Update | ask.Retry | ask.Cancel | ask.Stop | ask.Resume | ask.Approve | ask.Reject
 
 
 class Gate:
@@ -51,6 +71,7 @@ class Gate:
         self._access, self._approvals, self._tagging = access, approvals, tagging
         self._handover = handover
         self._pace = Pace(core.settings.interlocks.requests_per_minute)
+        self._refusals = RefusalPace()
 
     async def request(self, request: ask.Request, origin: ask.Origin) -> Reply:
         """Answer a request; a refusal is an answer. Unexpected errors are logged and refused as INTERNAL."""
@@ -64,15 +85,12 @@ class Gate:
             reply = error.reply(name)
             if isinstance(request, ask.Operate) and error.reason is Refusal.PLAN_CHANGED:
                 reply = await self._acting.replanned(request, origin, reply)
-            if not isinstance(request, ask.LOOKS_ONLY) or reply.reason is Refusal.FORBIDDEN:
-                await self._audit(request, origin, name, reply.reason.value, reply.message)
-            self._tell_refused(request, origin, name, reply)
+            await self._record_refused(request, origin, reply)
             return reply
         except Exception:
             log.exception("request %s failed", name)
             reply = Refused(request=name, reason=Refusal.INTERNAL, message="internal error, see the log")
-            await self._audit(request, origin, name, reply.reason.value, reply.message)
-            self._tell_refused(request, origin, name, reply)
+            await self._record_refused(request, origin, reply)
             return reply
         if not isinstance(request, ask.LOOKS_ONLY) and not (isinstance(request, ask.Dispatch) and request.dry_run):
             core = self._core
@@ -131,9 +149,15 @@ class Gate:
 
     async def _carry_out(self, request: ask.Request, origin: ask.Origin) -> tuple[Result, str]:
         """`(result, dispatch id)`; raises RefusalError."""
+        if isinstance(request, ask.LOOKS_ONLY):
+            return await self._look(request, origin)
+        if isinstance(request, KeepsRecord):
+            return await self._keep(request, origin), ""
+        return await self._act(request, origin)
+
+    async def _act(self, request: Acts, origin: ask.Origin) -> tuple[Result, str]:
+        """What begins, changes and ends dispatches."""
         match request:
-            case ask.Plan():
-                return await self._acting.plan(request, origin)
             case ask.Arm():
                 return self._plans.arm(request, origin.user).view, ""
             case ask.Operate():
@@ -150,53 +174,81 @@ class Gate:
                 return self._acting.stop(request, origin), ""
             case ask.Resume():
                 return self._acting.resume(origin)
+            case ask.Approve():
+                return await self._acting.approve(request, origin)
+            case ask.Reject():
+                self._approvals.reject(request.approval_id, origin.user, request.reason)
+                return None, ""
+        assert_never(request)
+
+    async def _keep(self, request: KeepsRecord, origin: ask.Origin) -> Result:
+        """What is hung up, taken down, answered and written down beside dispatches."""
+        match request:
+            case ask.Tag():
+                return self._tagging.hang(request, origin)
+            case ask.Untag():
+                return await self._tagging.take_down(request, origin)
+            case ask.Note():
+                self._handover.note(request, origin)
+            case ask.AckAlarm():
+                self._alarms.acknowledge(request.alarm_id, origin.user)
+            case ask.ShelveAlarm():
+                self._alarms.shelve(request.alarm_id, origin.user, request.reason, request.for_s)
+            case ask.UnshelveAlarm():
+                self._alarms.unshelve(request.alarm_id, origin.user)
+            case ask.ResetTrust():
+                self._acting.reset_trust(request)
+            case ask.Lock() | ask.Unlock():
+                pass  # the record of the request is all there is to it
+            case _:
+                assert_never(request)
+        return None
+
+    async def _look(self, request: Looks, origin: ask.Origin) -> tuple[Result, str]:
+        """What changes nothing."""
+        match request:
+            case ask.Plan():
+                return await self._acting.plan(request, origin)
+            case ask.DispatchDetail():
+                return self._queries.detail(request)
             case ask.Fleet():
                 return self._queries.fleet(request), ""
             case ask.Status():
                 return self._queries.status(await self._access.identity(origin)), ""
-            case ask.Note():
-                self._handover.note(request, origin)
-                return None, ""
             case ask.Handover():
                 return await self._handover.report(request, await self._access.identity(origin)), ""
             case ask.Forecast():
                 return await self._queries.forecast(), ""
-            case ask.DispatchDetail():
-                return self._queries.detail(request)
-            case ask.ResetTrust():
-                self._acting.reset_trust(request)
-                return None, ""
             case ask.Journal():
                 return await self._queries.journal(request), ""
             case ask.JournalEntry():
                 return await self._queries.journal_entry(request), ""
             case ask.Identity():
                 return await self._access.identity(origin), ""
-            case ask.Approve():
-                return await self._acting.approve(request, origin)
-            case ask.Reject():
-                self._approvals.reject(request.approval_id, origin.user, request.reason)
-                return None, ""
-            case ask.Lock() | ask.Unlock():
-                return None, ""
-            case ask.Tag():
-                return self._tagging.hang(request, origin), ""
-            case ask.Untag():
-                return await self._tagging.take_down(request, origin), ""
             case ask.Tags():
                 return TagsView(tags=self._core.tags.views()), ""
             case ask.StopList():
                 return self._queries.stop_list(), ""
-            case ask.AckAlarm():
-                self._alarms.acknowledge(request.alarm_id, origin.user)
-                return None, ""
-            case ask.ShelveAlarm():
-                self._alarms.shelve(request.alarm_id, origin.user, request.reason, request.for_s)
-                return None, ""
-            case ask.UnshelveAlarm():
-                self._alarms.unshelve(request.alarm_id, origin.user)
-                return None, ""
+            case ask.Configuration():
+                return self._queries.configuration(), ""
         assert_never(request)
+
+    def tell_refusals(self, now: float) -> None:
+        """Write down together the refused requests that were only counted; about once a second, and with infinity at the end."""
+        core = self._core
+        for one in self._refusals.over(now):
+            core.note(RequestRecord(core.utc_ms(), one.user, one.way, _REPEATED, one.reason, one.words))
+            core.emit(RequestRefused(ts=core.ts(), request=_REPEATED, by=one.user, way=one.way, reason=one.reason, message=one.words))
+
+    async def _record_refused(self, request: ask.Request, origin: ask.Origin, reply: Refused) -> None:
+        """Write a refusal down and tell it; of one caller on the socket only so many a minute, and the others in one sum."""
+        name, now = reply.request, self._core.clock.monotonic()
+        audited = not isinstance(request, ask.LOOKS_ONLY) or reply.reason in (Refusal.FORBIDDEN, Refusal.INTERNAL)
+        if origin.way == "socket" and not self._refusals.admit(origin.user, origin.way, name, reply.reason.value, now):
+            return
+        if audited:
+            await self._audit(request, origin, name, reply.reason.value, reply.message)
+        self._tell_refused(request, origin, name, reply)
 
     async def _audit(self, request: ask.Request, origin: ask.Origin, name: str, outcome: str, detail: str) -> bool:
         """Journal an attempt; False if the journal did not take it yet: it is written when it works again."""

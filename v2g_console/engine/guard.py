@@ -5,7 +5,7 @@ import math
 from v2g_console.contract.link import LinkState
 from v2g_console.engine.core import Core
 from v2g_console.engine.counted import Counted, Move, changed_kw, counted
-from v2g_console.engine.dispatch import Rows, Running
+from v2g_console.engine.dispatch import Running
 from v2g_console.engine.interlocks import SLACK_KW, Moment, Step, failing, named, refusal_of, refuse
 
 
@@ -79,11 +79,6 @@ def within_pace(core: Core, from_kw: float, to_kw: float) -> float:
         return to_kw
     left_kw = max(0.0, limit_kw - core.changes.spent_kw(core.clock.monotonic()))
     return from_kw + min(left_kw, max(-left_kw, to_kw - from_kw))
-
-
-def admit_again(core: Core, running: Running, positions: Rows) -> None:
-    """The same for setpoints that `running` gave before and nobody is known to have taken: the rows at `positions`. Raises RefusalError."""
-    admit(core, Move(running.rows[positions], running.setpoint_kw[positions], running.baseline_kw[positions]))
 
 
 def _limited(core: Core) -> bool:

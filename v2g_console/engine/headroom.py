@@ -1,7 +1,10 @@
 """The fleet's headroom for the overview: what could be regulated for a quarter of an hour, and what of it is 90 % sure."""
 
+import math
 from dataclasses import dataclass
+from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +14,8 @@ from v2g_console.domain.vehicle import Quality
 from v2g_console.engine.core import Core
 
 SUSTAINED_S = 900.0
+RECENT_S: Final = 0.25
+"""So old a summary may be where somebody asks: it goes over all vehicles, and anybody may ask as often as he likes."""
 Z90 = 1.2816  # standard normal quantile: 90 % of outcomes lie above mean - 1.2816 sigma
 
 
@@ -24,17 +29,25 @@ class HeadroomColumns:
 
 
 class Headroom:
-    """Recomputed on demand, at most once a second by its caller."""
+    """Recomputed once a second by the engine, and at most every 250 ms for those who ask."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
         self.columns = HeadroomColumns(np.zeros(0, np.float32), np.zeros(0, np.float32), np.zeros(0, np.bool_))
         self.revision = 0
         self.summary = FleetSummary()
+        self._computed_at = -math.inf  # monotonic
+
+    def recent(self, owed: int) -> FleetSummary:
+        """The fleet in numbers, at most 250 ms old but for `owed`, which is of now."""
+        if self._core.clock.monotonic() - self._computed_at >= RECENT_S:
+            return self.compute(owed)
+        return msgspec.structs.replace(self.summary, owed=owed)
 
     def compute(self, owed: int) -> FleetSummary:
         """The fleet in numbers, now."""
         core, fleet = self._core, self._core.fleet
+        self._computed_at = core.clock.monotonic()
         n = len(fleet)
         columns = core.vehicles()
         can = capability(columns, SUSTAINED_S, core.rules)
@@ -42,10 +55,7 @@ class Headroom:
         up_kw = np.where(counted, np.nan_to_num(can.up_kw), 0.0)
         down_kw = np.where(counted, np.nan_to_num(can.down_kw), 0.0)
         on_hold = core.standing.on_hold(core.clock.monotonic(), columns.available)
-        before, now = self.columns, HeadroomColumns(up_kw.astype(np.float32), down_kw.astype(np.float32), on_hold)
-        if not all(np.array_equal(getattr(before, name), getattr(now, name)) for name in HeadroomColumns.__slots__):
-            self.columns = now
-            self.revision += 1
+        self._show(HeadroomColumns(up_kw.astype(np.float32), down_kw.astype(np.float32), on_hold))
         free = fleet.owner[:n] < 0
         likely = core.prediction.availability(n, core.clock.utc(), SUSTAINED_S, stated=fleet.availability_prob[:n])
         quality, described = columns.quality, fleet.described[:n]
@@ -74,6 +84,12 @@ class Headroom:
             undescribed_refused=fleet.refused_new,
         )
         return self.summary
+
+    def _show(self, now: HeadroomColumns) -> None:
+        """Keep the columns of before where nothing has changed."""
+        if not all(np.array_equal(getattr(self.columns, name), getattr(now, name)) for name in HeadroomColumns.__slots__):
+            self.columns = now
+            self.revision += 1
 
 
 def _p90(power_kw: NDArray[np.float64], likely: NDArray[np.float64]) -> float:

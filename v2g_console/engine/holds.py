@@ -1,8 +1,9 @@
-"""What must outlive a restart besides dispatches: tags, the STOP latch, shelved alarms. Restored at a start, said again at times."""
+"""What outlives a restart besides dispatches: tags, STOP, shelved alarms, local overrides. Restored at a start, said again at times."""
 
 from v2g_console.contract.events import HoldsStanding
 from v2g_console.engine.alarms import Alarms
 from v2g_console.engine.core import Core
+from v2g_console.engine.override_record import overrides_standing, restore_overrides
 from v2g_console.journal.holds import Holds
 
 SAY_AGAIN_S = 3600.0
@@ -10,8 +11,9 @@ SAY_AGAIN_S = 3600.0
 
 
 def restore(core: Core, holds: Holds) -> None:
-    """Take over tags and latch of an earlier run: an engine that was stopped starts stopped."""
+    """Take over tags, local overrides and latch of an earlier run: an engine that was stopped starts stopped."""
     core.tags.restore(holds.tags)
+    restore_overrides(core, holds.overrides)
     if holds.stopped:
         latch = core.stop
         latch.stopped, latch.by, latch.at_ms, latch.reason = True, holds.stopped_by, holds.stopped_at_ms, holds.stop_reason
@@ -30,14 +32,15 @@ class StandingHolds:
         if now - self._said_at < SAY_AGAIN_S:
             return
         self._said_at = now
-        shelved = self._alarms.shelved()
-        if not len(core.tags) and not latch.stopped and not shelved:
+        shelved, overrides = self._alarms.shelved(), overrides_standing(core)
+        if not (len(core.tags) or latch.stopped or shelved or overrides):
             return
         core.emit(
             HoldsStanding(
                 ts=core.ts(),
                 tags=core.tags.views(),
                 shelved=shelved,
+                overrides=overrides,
                 stopped=latch.stopped,
                 stopped_by=latch.by,
                 stopped_at_ms=latch.at_ms,

@@ -2,23 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
 
 import numpy as np
 
 from v2g_console.contract.events import Strategy
 from v2g_console.contract.tags import InhibitedView
-from v2g_console.domain.capability import release_setpoint_kw
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import LIVE_COMMAND_STATES, CommandState
-from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Rows, Running
-from v2g_console.engine.fuses import released_within_phases
 from v2g_console.engine.owed import Owed
-from v2g_console.engine.release_record import journal_release
+from v2g_console.engine.release_round import decide_release, journal_release
 from v2g_console.engine.rounds import let_go_unsent
-from v2g_console.transport.port import Outgoing
 
 log = logging.getLogger(__name__)
 
@@ -55,10 +50,7 @@ class Inhibitor:
         running.left[positions] = True
         let_go_unsent(core, running, positions[~running.out[positions]])
         sent = positions[running.out[positions]]
-        seq = core.next_seq()
-        columns = core.vehicles()
-        rows = running.rows[sent]
-        running.release_kw[sent] = released_within_phases(core, rows, release_setpoint_kw(columns.take(rows), core.rules))
+        seq = decide_release(core, running, sent)
         for position in sent.tolist():
             running.cells.release_sent_at[position] = core.clock.monotonic()
             running.set_release(position, ReleaseState.OWED)
@@ -80,19 +72,19 @@ class Inhibitor:
 
     async def _release(self, running: Running, positions: Rows, seq: int) -> None:
         """Journal and publish the releases; what goes wrong is left to the owed list, which asks again at each sign of life."""
-        core, writer, cells = self._core, CommandWriter(self._core, running), running.cells
-        await journal_release(core, running, positions.tolist(), seq)
+        core, chosen = self._core, positions.tolist()
+        release = await journal_release(core, running, chosen, seq)
 
-        def messages() -> Iterator[Outgoing]:
-            for position in positions.tolist():
-                if cells.release_state[position] != _OWED:
-                    continue
-                cells.release_sent_at[position] = core.clock.monotonic()
-                cells.release_sent_ms[position] = core.utc_ms()
-                yield writer.release(position, seq=seq, sent_ms=cells.release_sent_ms[position])
+        def leaves(position: int) -> int | None:
+            cells = running.cells
+            if cells.release_state[position] != _OWED:
+                return None
+            cells.release_sent_at[position] = core.clock.monotonic()
+            cells.release_sent_ms[position] = core.utc_ms()
+            return cells.release_sent_ms[position]
 
         try:
-            await core.link.publish_many(messages(), lambda _, __: None)
+            await release.publish(chosen, leaves)
         except Exception:
             log.exception("releases of inhibited vehicles of %s", running.short_id)
 

@@ -12,13 +12,12 @@ from v2g_console.contract.requests import DispatchFields, Origin
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.signal import parse_signal
 from v2g_console.domain.states import CommandState, DispatchState
+from v2g_console.engine.by_vehicle import command_counts, vehicles_of
 from v2g_console.engine.clock import parse_rfc3339
 from v2g_console.engine.core import Core
-from v2g_console.engine.counted import Move
 from v2g_console.engine.deliberate import deliberate
 from v2g_console.engine.dispatch import HOLDING, Running
-from v2g_console.engine.fuses import within_phases
-from v2g_console.engine.guard import admit, pass_interlocks
+from v2g_console.engine.guard import pass_interlocks
 from v2g_console.engine.hand_over import hand_over
 from v2g_console.engine.interlocks import Step
 from v2g_console.engine.mirror import mirror
@@ -30,6 +29,7 @@ from v2g_console.engine.release import free_unsent, release_all
 from v2g_console.engine.report import report, report_planned
 from v2g_console.engine.retarget import STEP_S, first_step
 from v2g_console.engine.rounds import dispatch_record, send_round
+from v2g_console.engine.setpoint_gate import Why, pass_gate
 from v2g_console.engine.totals import freeze_totals, latencies_ms
 from v2g_console.journal.port import JournalError
 
@@ -71,14 +71,13 @@ def own(core: Core, running: Running, whole: Decision) -> None:
     running.commanded_kw = decision.target_kw - begun.waits_kw
     rows = decision.rows
     vehicles, allocation = decision.vehicles, decision.allocation
-    setpoint_kw = within_phases(core, rows, allocation.setpoint_kw[rows], vehicles.baseline_kw[rows])
-    admit(core, Move(rows, setpoint_kw, vehicles.baseline_kw[rows]))
+    passed = pass_gate(core, Why.DECIDED, rows, allocation.setpoint_kw[rows], vehicles.baseline_kw[rows])
     commanded = hand_over(core, running, rows)
     core.fleet.take(rows, running.slot, vehicles.baseline_kw[rows], vehicles.baseline_kind[rows])
-    core.fleet.intend(rows, setpoint_kw, core.clock.monotonic())
+    passed.intend()
     core.fleet.reason[: len(vehicles)] = decision.reason
     core.fleet.place[: len(vehicles)] = places_of(core, allocation, len(vehicles))
-    positions = running.add(rows, setpoint_kw, vehicles.baseline_kw[rows], allocation.score[rows])
+    positions = running.add(rows, passed.setpoint_kw, vehicles.baseline_kw[rows], allocation.score[rows])
     running.reason[positions] = np.where(np.isin(decision.reason[rows], _HELD_BACK), decision.reason[rows], Reason.NONE)
     running.out[positions] = commanded  # they follow the loser's setpoint until ours arrives: released whatever becomes of it
     ahead = outlook(core, vehicles.take(rows), allocation.setpoint_kw[rows], vehicles.baseline_kw[rows])
@@ -87,7 +86,6 @@ def own(core: Core, running: Running, whole: Decision) -> None:
     running.left_out = left_out(decision)
     for step in whole.strategy:
         core.emit(Strategy(ts=core.ts(), dispatch_id=running.dispatch_id, kind=step.kind.value, text=step.text))
-    core.standing.asked(rows)
     running.without_lease_kw = float(np.sum(np.abs(allocation.regulation_kw[rows][core.fleet.protocol[rows] < 2])))
     running.started_at = core.clock.monotonic()
     running.follow_at = running.started_at + (STEP_S if running.ramping else 0.0)
@@ -244,7 +242,8 @@ async def _release(core: Core, running: Running, owed: Owed, randomness: random.
 
 def _end(core: Core, running: Running) -> None:
     running.ended_ms = core.utc_ms()
-    answered = running.counts[CommandState.ACKED] + running.counts[CommandState.LIMITED]
+    counts = command_counts(running)
+    answered = counts[CommandState.ACKED] + counts[CommandState.LIMITED]
     core.learn(running, answered)
-    core.metrics.dispatch_ended(running.signal.value, running.state.value, len(running), answered)
+    core.metrics.dispatch_ended(running.signal.value, running.state.value, vehicles_of(running), answered)
     report(core, running)

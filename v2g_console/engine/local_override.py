@@ -16,15 +16,18 @@ class Overrides:
         return len(self._until)
 
     def begin(self, rows: NDArray[np.intp], now: float, for_s: float) -> None:
-        """`rows` refuse because of somebody on the spot. `for_s` 0: no end by time."""
-        until = now + for_s if for_s else math.inf
-        self._until.update(dict.fromkeys(rows.tolist(), until))
+        """`rows` refuse because of somebody on the spot. `for_s` infinite: no end by time."""
+        self._until.update(dict.fromkeys(rows.tolist(), now + for_s))
 
-    def end(self, rows: NDArray[np.intp]) -> None:
-        """`rows` follow again, or are trusted again."""
-        if self._until:
-            for row in rows.tolist():
-                self._until.pop(row, None)
+    def end(self, rows: NDArray[np.intp]) -> list[int]:
+        """`rows` follow again, or are trusted again; those of them that were left alone."""
+        if not self._until:
+            return []
+        return [row for row in rows.tolist() if self._until.pop(row, None) is not None]
+
+    def standing(self, now: float) -> list[tuple[int, float]]:
+        """Who is left alone, and for how many more seconds (infinite: no end by time)."""
+        return [(row, until - now) for row, until in self._until.items() if until > now]
 
     def mask(self, n: int, now: float) -> NDArray[np.bool_]:
         """Which of the fleet's `n` vehicles are left alone now."""

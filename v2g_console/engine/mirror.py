@@ -10,6 +10,7 @@ from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import CommandState
 from v2g_console.engine.core import FLEET_STATE, STATE_OF_COMMAND, Core
 from v2g_console.engine.dispatch import ReleaseState, Rows, Running
+from v2g_console.engine.override_record import begin_overrides, end_overrides
 from v2g_console.journal.port import AcksRecord, ReleaseOutcome, ReleasesRecord
 
 _FLEET_STATES = np.array([STATE_OF_COMMAND.get(state, FLEET_STATE["idle"]) for state in CommandState], np.uint8)
@@ -90,8 +91,8 @@ def _count_answers(core: Core, running: Running, positions: np.ndarray[tuple[int
 def _note_overrides(core: Core, rows: Rows, rejected: NDArray[np.bool_], reason: NDArray[np.uint8]) -> None:
     """Who refuses because somebody on the spot took over is left alone; who follows again is not."""
     overridden = rejected & (reason == Reason.LOCAL_OVERRIDE)
-    core.overrides.begin(rows[overridden], core.clock.monotonic(), core.settings.interlocks.local_override_s)
-    core.overrides.end(rows[~rejected])
+    begin_overrides(core, rows[overridden])
+    end_overrides(core, rows[~rejected])
 
 
 def _free(core: Core, running: Running, positions: np.ndarray[tuple[int], np.dtype[np.intp]]) -> None:

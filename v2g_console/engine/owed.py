@@ -7,16 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from v2g_console.domain.capability import release_setpoint_kw
 from v2g_console.domain.ids import split_command_id
-from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
 from v2g_console.engine.dispatch import ReleaseState, Running
-from v2g_console.engine.fuses import released_within_phases
 from v2g_console.engine.mirror import note_releases
-from v2g_console.engine.release_record import journal_release
+from v2g_console.engine.release_round import journal_release, release_power_kw
 from v2g_console.engine.renewals import renewal_ends_at
-from v2g_console.transport.port import Outgoing
+from v2g_console.engine.rounds import round_record
 from v2g_console.transport.wire import Ack
 
 _FIRST_PAUSE_S = 5.0
@@ -56,7 +53,9 @@ class Owed:
         self._by_row: dict[int, OwedRelease] = {}
         self._alive: set[int] = set()
         self._look_at = 0.0  # monotonic
+        self._relapsed: dict[Running, list[int]] = {}  # positions that the journal counts as released
         self._sending: asyncio.Task[None] | None = None
+        self.looked_at = asyncio.Event()  # set by every tick: for whoever waits until something is settled
 
     def __len__(self) -> int:
         return len(self._by_row)
@@ -102,6 +101,19 @@ class Owed:
         self.sign_of_life(row)
         return False
 
+    def add_again(self, running: Running, position: int) -> None:
+        """A vehicle that was released may follow its setpoint again: the next tick writes that down, and sends the release."""
+        self.add(running, position, first_seq=self._core.next_seq())  # the answer to the release of before proves nothing
+        row = running.row_list[position]
+        self._by_row[row].next_at = self._core.clock.monotonic()
+        self._alive.add(row)
+        self._relapsed.setdefault(running, []).append(position)
+
+    def answers_due(self) -> bool:
+        """True while the answer to an owed release may be under way: it was sent, or is about to be, less than an ack timeout ago."""
+        since = self._core.clock.monotonic() - self._core.settings.dispatch.ack_timeout_seconds
+        return any(since < owed.sent_at < math.inf for owed in self._by_row.values())
+
     def forget(self, row: int) -> None:
         """The vehicle is no longer owed anything (settled, or newly commanded)."""
         self._by_row.pop(row, None)
@@ -125,6 +137,8 @@ class Owed:
 
     def tick(self, now: float) -> None:
         """Settle leases that ended; send again what is due to vehicles that were heard."""
+        self.looked_at.set()
+        self._write_relapses()
         if now < self._look_at:
             return
         self._look_at = now + len(self._by_row) * _LOOK_S_A_VEHICLE
@@ -135,6 +149,14 @@ class Owed:
             return
         self._alive.difference_update(due)
         self._sending = asyncio.create_task(self._send(due), name="owed releases")
+
+    def _write_relapses(self) -> None:
+        """Tell the journal who may follow a setpoint again, a round a dispatch, before the releases: a restart owes them too."""
+        relapsed, self._relapsed = self._relapsed, {}
+        for running, positions in relapsed.items():
+            still = [at for at in positions if (owed := self._by_row.get(running.row_list[at])) is not None and owed.running is running]
+            if still:
+                self._core.note(round_record(self._core, running, np.array(still), self._core.next_seq(), "relapse"))
 
     async def _send(self, rows: list[int]) -> None:
         self._set_power(rows)
@@ -148,30 +170,23 @@ class Owed:
 
     async def _send_round(self, running: Running, due: dict[int, OwedRelease]) -> None:
         """Journal and publish what vehicles of one dispatch are owed, by fleet row."""
-        core, seq = self._core, self._core.next_seq()
-        await journal_release(core, running, [owed.position for owed in due.values()], seq)
+        core, by_position = self._core, {owed.position: (row, owed) for row, owed in due.items()}
+        release = await journal_release(core, running, list(by_position), core.next_seq())
 
-        writer = CommandWriter(core, running)
+        def leaves(position: int) -> int | None:
+            row, owed = by_position[position]
+            if self._by_row.get(row) is not owed:
+                return None
+            owed.sent_at = core.clock.monotonic()
+            owed.next_at = owed.sent_at + owed.pause_s
+            owed.pause_s = min(owed.pause_s * 2, _LONGEST_PAUSE_S)
+            return core.utc_ms()
 
-        def messages() -> Iterator[Outgoing]:
-            for row, owed in due.items():
-                if self._by_row.get(row) is not owed:
-                    continue
-                owed.sent_at = core.clock.monotonic()
-                owed.next_at = owed.sent_at + owed.pause_s
-                owed.pause_s = min(owed.pause_s * 2, _LONGEST_PAUSE_S)
-                yield writer.release(owed.position, seq=seq, sent_ms=core.utc_ms())
-
-        await core.link.publish_many(messages(), lambda _, __: None)
+        await release.publish(by_position, leaves)
 
     def _set_power(self, rows: list[int]) -> None:
-        """The power they are released to, as it is right now: the car may have to hurry for its departure."""
-        core = self._core
-        chosen = core.vehicles().take(np.array(rows))
-        # Nothing is known of the battery of a vehicle that has not described itself since a restart: back to its baseline.
-        as_before_kw = np.fmin(np.nan_to_num(chosen.baseline_kw), 0.0)
-        power_kw = np.where(core.fleet.described[rows], release_setpoint_kw(chosen, core.rules), as_before_kw)
-        power_kw = released_within_phases(core, np.array(rows), power_kw)
+        """The power they are released to, decided for all dispatches together: their phases have one room."""
+        power_kw = release_power_kw(self._core, np.array(rows))
         for row, kw in zip(rows, power_kw.tolist(), strict=True):
             owed = self._by_row.get(row)
             if owed is not None:

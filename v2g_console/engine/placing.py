@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 from v2g_console.contract.requests import DispatchFields
 from v2g_console.domain.vehicle import VehicleColumns
 from v2g_console.engine.core import Core
-from v2g_console.engine.counted import Move
 from v2g_console.engine.dispatch import Rows, Running
-from v2g_console.engine.fuses import within_phases
-from v2g_console.engine.guard import admit
+from v2g_console.engine.setpoint_gate import Why, pass_gate
 
 _NEXT_TO_NOTHING_KW = 1e-3
 
@@ -24,8 +22,7 @@ def place(
     A vehicle that this dispatch let go, and that is free again, is taken anew, in a row of its own. Raises RefusalError, before anything is
     written, if an interlock does not let it pass.
     """
-    setpoint_kw = within_phases(core, rows, setpoint_kw, vehicles.baseline_kw[rows])
-    admit(core, Move(rows, setpoint_kw, vehicles.baseline_kw[rows]))
+    passed = pass_gate(core, Why.DECIDED, rows, setpoint_kw, vehicles.baseline_kw[rows])
     held_positions = np.flatnonzero(running.held(core.fleet.owner))
     order = np.argsort(running.rows[held_positions])
     sorted_rows = running.rows[held_positions][order]
@@ -36,12 +33,11 @@ def place(
         else np.zeros(len(rows), np.bool_)
     )
     positions = held_positions[order][at[known]]
-    running.setpoint_kw[positions] = setpoint_kw[known]
-    core.fleet.intend(rows, setpoint_kw, core.clock.monotonic())
-    core.standing.asked(rows)
+    running.setpoint_kw[positions] = passed.setpoint_kw[known]
+    passed.intend()
     new = rows[~known]
     core.fleet.take(new, running.slot, vehicles.baseline_kw[new], vehicles.baseline_kind[new])
-    added = running.add(new, setpoint_kw[~known], vehicles.baseline_kw[new], score[~known])
+    added = running.add(new, passed.setpoint_kw[~known], vehicles.baseline_kw[new], score[~known])
     return np.concatenate([positions, added])
 
 

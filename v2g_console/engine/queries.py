@@ -1,6 +1,9 @@
 """Requests that only look: fleet, status, one dispatch, the journal."""
 
+from typing import Final
+
 from v2g_console.contract import requests as ask
+from v2g_console.contract.configuration import ConfigurationView
 from v2g_console.contract.forecast import ForecastView
 from v2g_console.contract.record import JournalEntryView, JournalPage, JournalRow
 from v2g_console.contract.replies import IdentityView, Refusal, Result, StatusView
@@ -19,19 +22,37 @@ from v2g_console.journal.port import JournalError
 from v2g_console.journal.told import MOST_ENTRIES
 from v2g_console.journal.wanted import Wanted
 
+MOST_ROWS: Final = 2_000_000
+"""More vehicles than a fleet may have."""
+MOST_LEFT_OUT: Final = 20
+
 
 class Queries:
     """Answers that change nothing. Methods raise RefusalError."""
 
-    def __init__(self, core: Core, owed: Owed, headroom: Headroom, snapshots: Snapshots, approvals: Approvals, stopping: Stopping) -> None:
+    def __init__(
+        self,
+        core: Core,
+        owed: Owed,
+        headroom: Headroom,
+        snapshots: Snapshots,
+        approvals: Approvals,
+        stopping: Stopping,
+        configured: ConfigurationView,
+    ) -> None:
+        self._configured = configured
         self._core, self._owed, self._approvals, self._stopping = core, owed, approvals, stopping
         self._headroom, self._snapshots = headroom, snapshots
         self._forecasting = Forecasting(core)
 
     def fleet(self, request: ask.Fleet) -> Result:
         """The fleet as rows, or one vehicle in full."""
+        if not 1 <= request.limit <= MOST_ROWS:
+            raise RefusalError(
+                Refusal.INVALID, f"limit is a number of rows from 1 to {MOST_ROWS}, not {request.limit}", "leave it out for 1000"
+            )
         if request.vehicle_id is None:
-            return fleet_page(self._core, request, self._headroom.compute(len(self._owed)))
+            return fleet_page(self._core, request, self._headroom.recent(len(self._owed)))
         row = self._core.fleet.row_of.get(request.vehicle_id)
         if row is None:
             raise RefusalError(Refusal.UNKNOWN_VEHICLE, f"no vehicle {request.vehicle_id[:64]!r} in the fleet", "`fleet ls` lists them")
@@ -40,6 +61,10 @@ class Queries:
     async def forecast(self) -> ForecastView:
         """What the fleet can probably do in the hours to come."""
         return await self._forecasting.view()
+
+    def configuration(self) -> ConfigurationView:
+        """What the engine runs with, and where each value comes from."""
+        return self._configured
 
     def stop_list(self) -> StopView:
         """How far STOP has come, and who is silent."""
@@ -51,7 +76,7 @@ class Queries:
         return StatusView(
             engine=shown.engine,
             link=self._core.link.health(),
-            fleet=self._headroom.compute(len(self._owed)),
+            fleet=self._headroom.recent(len(self._owed)),
             dispatches=shown.dispatches,
             approvals=self._approvals.views(),
             alarms=shown.alarms,
@@ -62,7 +87,13 @@ class Queries:
     async def journal(self, request: ask.Journal) -> JournalPage:
         """A page of the journal, newest first."""
         wanted = Wanted(
-            request.from_ms, request.until_ms, request.vehicle_id, request.signal, self._whole_id(request.dispatch_id), request.kind
+            request.from_ms,
+            request.until_ms,
+            request.vehicle_id,
+            request.signal,
+            self._whole_id(request.dispatch_id),
+            request.kind,
+            request.without[:MOST_LEFT_OUT],
         )
         limit = min(max(1, request.limit), MOST_ENTRIES)
         try:

@@ -2,11 +2,12 @@
 
 import logging
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from v2g_console.contract.events import DispatchFailed, EngineRecovered
+from v2g_console.contract.events import ApprovalAsked, ApprovalEnded, DispatchFailed, EngineRecovered
 from v2g_console.contract.requests import DispatchFields, Origin
 from v2g_console.domain.signal import Signal
 from v2g_console.domain.states import DispatchState
@@ -39,31 +40,43 @@ class Recovery:
     earlier: list[Running] = field(default_factory=list)  # ended before, but releases of theirs are owed
     dropped: int = 0  # dispatches that had sent nothing
     owed: int = 0  # vehicles whose release is owed
+    above_most: int = 0  # vehicles taken in although the fleet is full, since they have to be released
+    approvals: int = 0  # requests that waited for a second person, and are dropped
     clean: bool = True
 
     @property
     def text(self) -> str:
-        """What the operator should know; "" if nothing was found."""
+        """What the operator should know, as it is now; "" if nothing was found."""
         parts = [
             (len(self.resumed), "dispatch resumed", "dispatches resumed"),
             (len(self.released), "dispatch cut off", "dispatches cut off"),
             (self.owed, "vehicle being released", "vehicles being released"),
             (len(self.scheduled), "scheduled dispatch kept", "scheduled dispatches kept"),
             (self.dropped, "dispatch that had sent nothing dropped", "dispatches that had sent nothing dropped"),
+            (self.above_most, "vehicle kept above fleet.max_vehicles", "vehicles kept above fleet.max_vehicles"),
+            (self.approvals, "request that waited for approval not carried over", "requests that waited for approval not carried over"),
         ]
         found = ", ".join(counted(count, one, many) for count, one, many in parts if count)
-        return f"found at the restart: {found}" if found else ""
+        if not found:
+            return ""
+        left = self._left()
+        return f"found at the restart: {found}{f'; {left} still to confirm' if 0 < left < self.owed else ''}"
 
     def settled(self) -> bool:
         """True when nothing of it is open any more: releases confirmed, resumed dispatches sent."""
         waiting = any(one.state is DispatchState.SENDING for one in self.resumed)
-        return not waiting and not any(one.release_counts[ReleaseState.OWED] for one in (*self.released, *self.earlier))
+        return not waiting and not self._left()
+
+    def _left(self) -> int:
+        """Vehicles of dispatches that are over whose release is still owed."""
+        return sum(one.release_counts[ReleaseState.OWED] for one in (*self.released, *self.earlier))
 
 
 def recover(core: Core, owed: Owed, found: Recovered) -> Recovery:
     """Take over what an earlier run left behind. Releases go out as soon as the vehicles are heard; resumed ones are yet to be started."""
     core.start_seq_above(found.last_seq + SEQ_MARGIN if found.last_seq else 0)
     recovery = Recovery(clean=found.clean)
+    recovery.above_most = _take_in(core, found)
     restore(core, found.holds)
     for left in found.owed:
         ghost = _ghost(left.dispatch_id, left.signal, 0.0)
@@ -78,8 +91,37 @@ def recover(core: Core, owed: Owed, found: Recovered) -> Recovery:
             _release(core, owed, recovery, broken)
     for record in found.waiting:
         _wait_again(core, recovery, record)
+    for asked in found.holds.asked:
+        _forget_approval(core, asked)
+    recovery.approvals = len(found.holds.asked)
     _tell(core, recovery, len(found.unfinished))
     return recovery
+
+
+def _take_in(core: Core, found: Recovered) -> int:
+    """Give a row to every vehicle that may follow a setpoint, also where the limit is lower by now; returns how many are above it."""
+    standing = [left.standing for left in found.owed] + [left.standing for left in found.unfinished]
+    for vehicle_id in chain.from_iterable(one.vehicle_ids for one in standing):
+        core.fleet.adopt(vehicle_id)
+    above = max(0, len(core.fleet) - core.settings.fleet.max_vehicles)
+    if above:
+        log.warning("%d vehicles above fleet.max_vehicles may follow a setpoint of an earlier run: they are kept, to be released", above)
+    return above
+
+
+def _forget_approval(core: Core, asked: ApprovalAsked) -> None:
+    """Nothing old is sent: who asked has to ask again."""
+    reason = "the engine was restarted: ask for it again"
+    core.emit(
+        ApprovalEnded(
+            ts=core.ts(),
+            approval_id=asked.approval_id,
+            outcome="not carried over",
+            by=asked.by,
+            dispatch_id=asked.dispatch_id,
+            reason=reason,
+        )
+    )
 
 
 def _goes_on(core: Core, about: DispatchRecord) -> bool:
@@ -158,8 +200,7 @@ def _perhaps_over(core: Core, standing: Standing) -> NDArray[np.bool_]:
 def _owe(core: Core, owed: Owed, running: Running, standing: Standing, chosen: Rows) -> int:
     """Owe the release of every vehicle at `chosen` whose setpoint may still be in force; returns how many."""
     fleet = core.fleet
-    rows = np.array([fleet.row(standing.vehicle_ids[number]) for number in chosen.tolist()], np.intp)
-    chosen, rows = chosen[rows >= 0], rows[rows >= 0]
+    rows = np.array([fleet.adopt(standing.vehicle_ids[number]) for number in chosen.tolist()], np.intp)
     setpoint_kw, baseline_kw = standing.setpoint_kw[chosen], standing.baseline_kw[chosen]
     fleet.protocol[rows] = np.maximum(1, standing.protocol[chosen])
     fleet.baseline_kw[rows], fleet.baseline_kind[rows] = baseline_kw, Baseline.FROZEN
@@ -189,6 +230,8 @@ def _tell(core: Core, recovery: Recovery, unfinished: int) -> None:
             dropped=recovery.dropped,
             owed=recovery.owed,
             text=recovery.text,
+            above_most=recovery.above_most,
+            approvals=recovery.approvals,
         )
     )
 

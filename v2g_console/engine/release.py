@@ -4,22 +4,17 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Iterator
 
 import numpy as np
 
 from v2g_console.contract.events import Strategy
-from v2g_console.domain.capability import release_setpoint_kw
 from v2g_console.domain.states import DispatchState
-from v2g_console.engine.commands import CommandWriter
 from v2g_console.engine.core import FLEET_STATE, Core
 from v2g_console.engine.dispatch import ReleaseState, Rows, Running
-from v2g_console.engine.fuses import released_within_phases
 from v2g_console.engine.mirror import mirror
 from v2g_console.engine.owed import Owed, measured_as_released
 from v2g_console.engine.rebound import PATIENCE_S, fitting
-from v2g_console.engine.release_record import journal_release, release_record
-from v2g_console.transport.port import Outgoing
+from v2g_console.engine.release_round import ReleaseRound, commit_release, decide_release, journal_release
 
 log = logging.getLogger(__name__)
 
@@ -34,22 +29,24 @@ async def release_all(core: Core, running: Running, owed: Owed, *, ramp_s: float
     positions = _to_release(core, running)
     if not positions:
         return
-    _decide(core, running, positions)
-    await journal_release(core, running, positions, running.release_seq)
+    running.release_seq = decide_release(core, running, np.array(positions))
+    core.fleet.state[running.rows[positions]] = _RELEASING
+    release = await journal_release(core, running, positions, running.release_seq)
     randomness.shuffle(positions)
-    await _spread(core, running, positions, ramp_s)
-    await _confirmed(core, running)
+    await _spread(release, positions, ramp_s)
+    await _confirmed(release)
     mirror(core, running)
-    await _once_more(core, running)
+    await _once_more(release)
     for position in np.flatnonzero(running.release_state == ReleaseState.SENT):
         _last_look(core, running, owed, int(position))
 
 
-async def _spread(core: Core, running: Running, positions: list[int], ramp_s: float) -> None:
+async def _spread(release: ReleaseRound, positions: list[int], ramp_s: float) -> None:
     """Publish releases in the order of `positions`, spread over `ramp_s`, and within the limits of the grid while that is possible.
 
     STOP, the engine's end and an INHIBIT tag let nobody wait.
     """
+    core, running = release.core, release.running
     step = math.ceil(len(positions) / max(1, math.ceil(ramp_s / _RAMP_STEP_S)))
     patient_until = core.clock.monotonic() + max(ramp_s, PATIENCE_S)
     while positions:
@@ -65,7 +62,7 @@ async def _spread(core: Core, running: Running, positions: list[int], ramp_s: fl
             _tell_no_room(core, running, now)
         sent = set(now)
         positions = [position for position in positions if position not in sent]
-        await _publish(core, running, [*now, *_to_repeat(core, running)])
+        await _publish(release, [*now, *_to_repeat(core, running)])
         if positions:
             await asyncio.sleep(_RAMP_STEP_S)
 
@@ -100,64 +97,51 @@ def free_unsent(core: Core, running: Running) -> None:
     core.fleet.forget_intention(rows)
 
 
-def _decide(core: Core, running: Running, positions: list[int]) -> None:
-    """Set the power each vehicle is released to, and end its command."""
-    columns = core.vehicles()
-    rows = running.rows[positions]
-    running.release_kw[positions] = released_within_phases(core, rows, release_setpoint_kw(columns.take(rows), core.rules))
-    running.release_seq = core.next_seq()
-    core.fleet.state[rows] = _RELEASING
-
-
 async def let_go(core: Core, running: Running, owed: Owed, positions: Rows) -> None:
     """Release single vehicles of a dispatch that goes on: those who stayed silent. They leave it at once, and their release is owed.
 
     Raises JournalError before anything is published.
     """
-    seq, chosen = core.next_seq(), positions.tolist()
-    columns = core.vehicles()
-    rows = running.rows[positions]
-    running.release_kw[positions] = released_within_phases(core, rows, release_setpoint_kw(columns.take(rows), core.rules))
-    await core.commit_round(release_record(core, running, chosen, seq))
-    writer, cells = CommandWriter(core, running), running.cells
+    chosen = positions.tolist()
+    release = await commit_release(core, running, chosen, decide_release(core, running, positions))
 
-    def messages() -> Iterator[Outgoing]:
-        for position in chosen:
-            if cells.release_state[position] != _NONE:
-                continue
-            cells.release_sent_at[position] = core.clock.monotonic()
-            cells.release_sent_ms[position] = core.utc_ms()
-            running.set_release(position, ReleaseState.OWED)
-            running.left[position] = True
-            owed.add(running, position, first_seq=seq)
-            yield writer.release(position, seq=seq, sent_ms=cells.release_sent_ms[position])
+    def leaves(position: int) -> int | None:
+        cells = running.cells
+        if cells.release_state[position] != _NONE:
+            return None
+        cells.release_sent_at[position] = core.clock.monotonic()
+        cells.release_sent_ms[position] = core.utc_ms()
+        running.set_release(position, ReleaseState.OWED)
+        running.left[position] = True
+        owed.add(running, position, first_seq=release.seq)
+        return cells.release_sent_ms[position]
 
-    await core.link.publish_many(messages(), lambda _, __: None)
+    await release.publish(chosen, leaves)
 
 
-async def _publish(core: Core, running: Running, positions: list[int]) -> None:
+async def _publish(release: ReleaseRound, positions: list[int]) -> None:
+    """Send to `positions`, for the first time or again, and set when the next try is due."""
+    core, running = release.core, release.running
     step_s = core.settings.dispatch.ack_timeout_seconds / (core.settings.dispatch.retries + 1)
-    writer, cells, seq = CommandWriter(core, running), running.cells, running.release_seq
 
-    def messages() -> Iterator[Outgoing]:
-        for position in positions:
-            now = core.clock.monotonic()
-            if cells.release_state[position] == _NONE:
-                cells.release_sent_at[position] = now
-                cells.release_sent_ms[position] = core.utc_ms()
-                running.set_release(position, _SENT)
-            elif cells.release_state[position] != _SENT:
-                continue
-            cells.release_attempt[position] += 1
-            cells.retry_at[position] = now + step_s
-            yield writer.release(position, seq=seq, sent_ms=cells.release_sent_ms[position])
+    def leaves(position: int) -> int | None:
+        cells, now = running.cells, core.clock.monotonic()
+        if cells.release_state[position] == _NONE:
+            cells.release_sent_at[position] = now
+            cells.release_sent_ms[position] = core.utc_ms()
+            running.set_release(position, _SENT)
+        elif cells.release_state[position] != _SENT:
+            return None
+        cells.release_attempt[position] += 1
+        cells.retry_at[position] = now + step_s
+        return cells.release_sent_ms[position]
 
-    await core.link.publish_many(messages(), lambda _, __: None)
+    await release.publish(positions, leaves)
 
 
-async def _confirmed(core: Core, running: Running) -> None:
+async def _confirmed(release: ReleaseRound) -> None:
     """Wait for confirmations, repeating to the silent, until none is missing or the ack timeout of the last one is over."""
-    dispatch = core.settings.dispatch
+    core, running, dispatch = release.core, release.running, release.core.settings.dispatch
     while running.release_counts[ReleaseState.SENT] and core.clock.monotonic() < core.leave_by:
         now = core.clock.monotonic()
         waiting = np.flatnonzero(running.release_state == ReleaseState.SENT)
@@ -165,22 +149,21 @@ async def _confirmed(core: Core, running: Running) -> None:
             return
         due = _to_repeat(core, running)
         if due:
-            await _publish(core, running, due)
+            await _publish(release, due)
         running.changed.clear()
         await running.changed.wait()
 
 
-async def _once_more(core: Core, running: Running) -> None:
+async def _once_more(release: ReleaseRound) -> None:
     """Repeat the release to v1 vehicles that answered a setpoint while it was on its way: they may have got that setpoint after it."""
-    writer, cells = CommandWriter(core, running), running.cells
+    running = release.running
 
-    def messages() -> Iterator[Outgoing]:
-        for position in running.doubted:
-            free = core.fleet.owner[running.row_list[position]] < 0
-            if free and cells.release_state[position] == ReleaseState.CONFIRMED:
-                yield writer.release(position, seq=running.release_seq, sent_ms=cells.release_sent_ms[position])
+    def leaves(position: int) -> int | None:
+        cells = running.cells
+        free = release.core.fleet.owner[running.row_list[position]] < 0
+        return cells.release_sent_ms[position] if free and cells.release_state[position] == ReleaseState.CONFIRMED else None
 
-    await core.link.publish_many(messages(), lambda _, __: None)
+    await release.publish(list(running.doubted), leaves)
 
 
 def _last_look(core: Core, running: Running, owed: Owed, position: int) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from v2g_console.contract import events
 from v2g_console.domain.states import CommandState, DispatchState
+from v2g_console.engine.by_vehicle import command_counts, release_counts, vehicles_of
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Running
 from v2g_console.engine.totals import latencies_ms, silent, totals
@@ -51,7 +52,7 @@ def report_planned(core: Core, running: Running) -> None:
 
 
 def _fields(core: Core, running: Running) -> dict[str, Any]:
-    sums, counts = totals(core, running), running.counts
+    sums, counts, released = totals(core, running), command_counts(running), release_counts(running)
     times = latencies_ms(running)
     p50, p95 = (float(value) for value in np.percentile(times, (50, 95))) if len(times) else (None, None)
     return {
@@ -67,16 +68,16 @@ def _fields(core: Core, running: Running) -> dict[str, Any]:
         "delivered_coverage": round(sums.delivered_coverage, 4),
         "uncertain_kw": round(sums.uncertain_kw, 3),
         "shortfall_kw": round(sums.shortfall_kw, 3),
-        "vehicles": len(running),
+        "vehicles": vehicles_of(running),
         "acked": counts[CommandState.ACKED],
         "limited": counts[CommandState.LIMITED],
         "rejected": counts[CommandState.REJECTED],
-        "silent": silent(running),
+        "silent": silent(counts),
         "pending": running.pending,
         "reason": running.outcome_reason,
         "latency_p50_ms": None if p50 is None else round(p50, 1),
         "latency_p95_ms": None if p95 is None else round(p95, 1),
-        "released": running.release_counts[ReleaseState.CONFIRMED],
-        "owed": running.release_counts[ReleaseState.OWED],
+        "released": released[ReleaseState.CONFIRMED],
+        "owed": released[ReleaseState.OWED],
         "rebound_kw": round(running.rebound_kw, 3),
     }

@@ -12,7 +12,6 @@ from v2g_console.domain.vehicle import Baseline
 from v2g_console.engine.core import Core
 from v2g_console.engine.discovery import GIVE_UP_S
 from v2g_console.engine.dispatch import Rows, Running
-from v2g_console.engine.fuses import within_phases
 from v2g_console.engine.guard import pass_interlocks
 from v2g_console.engine.interlocks import Step
 from v2g_console.engine.lifecycle import until
@@ -23,6 +22,7 @@ from v2g_console.engine.release import let_go
 from v2g_console.engine.report import report
 from v2g_console.engine.retarget import course_of
 from v2g_console.engine.rounds import send_round
+from v2g_console.engine.setpoint_gate import Why, pass_gate
 from v2g_console.engine.situation import situation
 from v2g_console.engine.wanted import check
 from v2g_console.journal.port import DispatchRecord, JournalError
@@ -153,8 +153,9 @@ async def _renew(core: Core, running: Running, owed: Owed) -> None:
     able = seen.problem.eligible[rows] & np.isfinite(wanted_kw)
     kept, gone = held[able], held[~able]
     running.reason[gone] = seen.reason[running.rows[gone]]
-    running.setpoint_kw[kept] = within_phases(core, rows[able], wanted_kw[able])
-    core.fleet.intend(running.rows[kept], running.setpoint_kw[kept], core.clock.monotonic())
+    passed = pass_gate(core, Why.RESUMED, rows[able], wanted_kw[able])
+    running.setpoint_kw[kept] = passed.setpoint_kw
+    passed.intend()
     running.commanded_kw = float(np.sum((running.setpoint_kw - running.baseline_kw)[kept]))
     running.without_lease_kw = float(np.sum(np.abs((running.setpoint_kw - running.baseline_kw)[kept[core.fleet.protocol[rows[able]] < 2]])))
     if len(kept):

@@ -19,7 +19,7 @@ from v2g_console.engine.core import Core
 from v2g_console.engine.deliberate import deliberate
 from v2g_console.engine.dispatch import Running
 from v2g_console.engine.expected import believe
-from v2g_console.engine.guard import admit_again, pass_interlocks, within_pace
+from v2g_console.engine.guard import pass_interlocks, within_pace
 from v2g_console.engine.interlocks import Step
 from v2g_console.engine.phase_moves import all_to_their_shares, let_through, up_to_fair_share
 from v2g_console.engine.placing import place, rest_of
@@ -27,6 +27,7 @@ from v2g_console.engine.planning import USED_KW, Decision, decide, left_out
 from v2g_console.engine.ramps import RAMP_STEP_S, first_reach, with_ramp, within_reach
 from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.rounds import dispatch_record, send_round
+from v2g_console.engine.setpoint_gate import pass_again
 from v2g_console.engine.wanted import check
 from v2g_console.journal.port import JournalError
 
@@ -165,8 +166,33 @@ async def _decided(core: Core, running: Running, wanted_kw: float) -> Decision:
     return decision
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The fleet's rows (k) that move, and where to; who is held back by its ramp (n); `waits_kw` as of `_Moves`."""
+
+    rows: NDArray[np.intp]
+    setpoint_kw: NDArray[np.float64]
+    slow: NDArray[np.bool_]
+    waits_kw: float
+
+
+def would_move(core: Core, running: Running, decision: Decision, wanted_kw: float) -> int:
+    """How many vehicles would get another setpoint if the dispatch went to `wanted_kw` in one step. Raises RefusalError."""
+    return len(_found(core, running, decision, wanted_kw).rows)
+
+
 def _swing(core: Core, running: Running, decision: Decision, wanted_kw: float) -> _Moves:
     """Decide the moves and write them into the columns. Raises RefusalError."""
+    found = _found(core, running, decision, wanted_kw)
+    _explain(core, running, decision, found.slow, found.waits_kw)
+    positions = place(core, running, found.rows, found.setpoint_kw, decision.allocation.score[found.rows], decision.vehicles)
+    # `positions` are in the order of `place`: vehicles held before, then new ones.
+    reason = np.where(found.slow[running.rows[positions]], Reason.RAMP, Reason.NONE).astype(np.uint8)
+    return _Moves(positions, reason, found.waits_kw)
+
+
+def _found(core: Core, running: Running, decision: Decision, wanted_kw: float) -> _Found:
+    """Decide the moves; changes nothing. Raises RefusalError."""
     belief = believe(core, running)
     free = belief.holds & ~belief.silent & ~belief.refused & ~belief.off
     fixed_kw = float(np.sum(belief.regulation_kw[~free]))
@@ -199,10 +225,7 @@ def _swing(core: Core, running: Running, decision: Decision, wanted_kw: float) -
         waits_kw = found.residual_kw if slow.any() else 0.0
     if not waits_kw and len(moved) and abs(through.waits_kw) > _dead_band_kw(wanted_kw):
         waits_kw = through.waits_kw  # room is being made: on at the next step
-    _explain(core, running, decision, slow, waits_kw)
-    positions = place(core, running, moved, found.setpoint_kw, decision.allocation.score[moved], decision.vehicles)
-    # `positions` are in the order of `place`: vehicles held before, then new ones.
-    return _Moves(positions, np.where(slow[running.rows[positions]], Reason.RAMP, Reason.NONE).astype(np.uint8), waits_kw)
+    return _Found(moved, found.setpoint_kw, slow, waits_kw)
 
 
 def _explain(core: Core, running: Running, decision: Decision, slow: NDArray[np.bool_], waits_kw: float) -> None:
@@ -275,7 +298,7 @@ async def retry_silent(core: Core, running: Running) -> None:
             raise RefusalError(Refusal.WRONG_STATE, f"{running.short_id}: the silent vehicles were already given up and released", detail)
         raise RefusalError(Refusal.WRONG_STATE, f"{running.short_id}: nobody is silent", "retry is for vehicles that did not answer")
     pass_interlocks(core, Step.RETRY, running.target_kw, own=running)
-    admit_again(core, running, positions)
+    pass_again(core, running, positions)
     await _send(core, running, positions, np.full(len(positions), Reason.NONE, np.uint8))
 
 

@@ -173,16 +173,24 @@ def outdated(core: Core, running: Running) -> list[int]:
     return list(found)
 
 
-async def resend(core: Core, running: Running, positions: list[int]) -> None:
-    """Publish present commands once more, byte for byte: to vehicles that have not answered, or that answered an older command."""
+async def resend(core: Core, running: Running, positions: list[int], *, anew: bool = False) -> None:
+    """Publish present commands once more, byte for byte, to vehicles that have not answered; none is repeated after its ack deadline.
+
+    `anew`: to vehicles that answered an older command, and must get the newest whenever it was first sent.
+    """
     writer = CommandWriter(core, running)
 
     def messages() -> Iterator[Outgoing]:
         for position in positions:
             cells = running.cells
-            if running.sends and cells.command_state[position] in _REPEATED and cells.release_state[position] == _HELD:
-                cells.attempt[position] = min(255, cells.attempt[position] + 1)
-                yield writer.setpoint(position)
+            if not running.sends or cells.command_state[position] not in _REPEATED or cells.release_state[position] != _HELD:
+                continue
+            left_s = None if anew else writer.left_s(position)
+            if left_s is not None and left_s <= 0:
+                core.metrics.count_publish(ok=False)
+                continue
+            cells.attempt[position] = min(255, cells.attempt[position] + 1)
+            yield writer.setpoint(position, expiry_s=left_s)
 
     await core.link.publish_many(messages(), lambda _, result: core.metrics.count_publish(ok=result in _TOOK))
 

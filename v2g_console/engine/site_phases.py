@@ -93,7 +93,7 @@ class SitePhases:
         left are cut by the same factor, and stay out of the hole below their least power.
         """
         site_of, share = self.site_of(fleet), shares(fleet)
-        worst_low, worst_high = self._flows_kw(site_of, share, powers)
+        worst_low, worst_high = self.worst_kw(fleet, powers)
         site_of, share = site_of[rows], share[rows]
         anywhere = (share == 1.0).all(axis=1)
         low_kw, high_kw = powers.low_kw[rows], powers.high_kw[rows]

@@ -78,7 +78,8 @@ def situation(core: Core, wanted: Wanted, fields: DispatchFields, *, own_slot: i
     selected = _not_selected(core, fields, wanted.signal)
     able = np.where(selected != 0, selected, able)
     used = core.fleet.usable_reason(own_slot)
-    reason = np.where(used != 0, used, able).astype(np.uint8)
+    # Whoever could not serve anyway is told so: ending the dispatch that has him would not help.
+    reason = np.where((used == 0) | ((used == Reason.IN_USE) & (able != 0)), able, used).astype(np.uint8)
     marks = core.tags.marks(core.fleet)
     # Whoever nobody can be asked about any more joins a dispatch under way only if the request took the cautions on it.
     barred = marks == INHIBITED

@@ -92,6 +92,8 @@ class Snapshots:
             events_dropped=core.stream.dropped,
             memory_mib=resident_mib(),
             tasks=len(asyncio.all_tasks()),
+            journal_queue=core.journal.state().queued,
+            events_kept=core.stream.kept,
             ack_timeout_s=core.settings.dispatch.ack_timeout_seconds,
             confirm_above_kw=core.settings.dispatch.confirm_above_kw,
             allocators=ALLOCATORS,

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from v2g_console.contract.events import DispatchEnded, DispatchProgress, Event, EventBatch
+from v2g_console.contract.events import AlarmChanged, AlarmCleared, DispatchEnded, DispatchProgress, Event, EventBatch
 
 _BATCH = 500
 _ENDED_KEPT = 1000
@@ -13,7 +13,7 @@ _LOST_KNOWN = 20_000
 class EventStream:
     """Keeps the last `capacity` events. Of progress only the newest of each dispatch is kept, so that it can't push anything out;
 
-    outcomes have a ring of their own. `dropped` counts the events that a reader asked for too late.
+    of an alarm's changes likewise. Outcomes have a ring of their own. `dropped` counts the events that a reader asked for too late.
     """
 
     def __init__(self, capacity: int = 5000) -> None:
@@ -26,13 +26,19 @@ class EventStream:
         self._arrived = asyncio.Event()
         self.dropped = 0
 
+    @property
+    def kept(self) -> int:
+        """How many events wait for readers that come late."""
+        return len(self._events) + len(self._progress) + len(self._ended)
+
     def emit(self, event: Event) -> None:
-        """Add an event. A progress event replaces the previous one of its dispatch."""
+        """Add an event. A progress event replaces the previous one of its dispatch, a change of an alarm that of the same alarm."""
         self._number += 1
         numbered = (self._number, event)
-        if isinstance(event, DispatchProgress):
-            self._progress.pop(event.dispatch_id, None)  # so that the order stays that of the numbers
-            self._progress[event.dispatch_id] = numbered
+        about = _about(event)
+        if about:
+            self._progress.pop(about, None)  # so that the order stays that of the numbers
+            self._progress[about] = numbered
         else:
             self._keep(numbered)
         self._arrived.set()
@@ -47,8 +53,11 @@ class EventStream:
             else:
                 self._lost.append(number)
         self._events.append(numbered)
-        if isinstance(numbered[1], DispatchEnded):
-            self._progress.pop(numbered[1].dispatch_id, None)
+        event = numbered[1]
+        if isinstance(event, DispatchEnded):
+            self._progress.pop(event.dispatch_id, None)
+        elif isinstance(event, AlarmCleared):
+            self._progress.pop(event.alarm_id, None)
 
     async def read(self, after: int, wait_s: float) -> EventBatch:
         """Events numbered above `after`, at most 500; waits up to `wait_s` for the first. A reader that starts with 0 missed nothing.
@@ -80,3 +89,14 @@ class EventStream:
         if not self._events or after < self._events[0][0]:
             kept.extend(pair for pair in self._ended if pair[0] > after)
         return sorted(kept, key=lambda pair: pair[0])
+
+
+def _about(event: Event) -> str:
+    """What the event tells the newest state of, where only that counts; "" for any other."""
+    match event:
+        case DispatchProgress():
+            return event.dispatch_id
+        case AlarmChanged():
+            return event.alarm_id
+        case _:
+            return ""

@@ -1,5 +1,6 @@
 """Truth about power: what was asked, acknowledged, delivered, and what is uncertain (`domain.md`)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from v2g_console.contract.snapshot import LATENCY_BINS_MS, AckProgress
 from v2g_console.domain.states import CommandState
 from v2g_console.domain.vehicle import Quality
+from v2g_console.engine.by_vehicle import command_counts, release_counts, vehicles_of
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Running
 
@@ -91,20 +93,21 @@ def latencies_ms(running: Running) -> NDArray[np.float64]:
 
 
 def ack_progress(core: Core, running: Running, now: float) -> AckProgress:
-    """How the answers come in."""
-    counts = running.counts
+    """How the answers come in, vehicle by vehicle."""
+    counts = command_counts(running)
     times = latencies_ms(running)
     quantiles = [float(value) for value in np.percentile(times, (50, 95, 99))] if len(times) else [None, None, None]
     waiting = running.command_state == CommandState.PUBLISHED
     retry_at = float(np.min(running.retry_at[waiting])) if waiting.any() else np.inf
     return AckProgress(
-        commanded=len(running),
+        commanded=vehicles_of(running),
         queued=counts[CommandState.PLANNED] + counts[CommandState.QUEUED],
         pending=counts[CommandState.PUBLISHED],
         acked=counts[CommandState.ACKED],
         limited=counts[CommandState.LIMITED],
         rejected=counts[CommandState.REJECTED],
-        silent=silent(running),
+        silent=silent(counts),
+        let_go=counts[CommandState.SUPERSEDED] + counts[CommandState.RELEASED],
         attempt=int(np.max(running.attempt)) if len(running) else 0,
         attempts=core.settings.dispatch.retries + 1,
         retry_in_s=max(0.0, retry_at - now) if np.isfinite(retry_at) else None,
@@ -116,12 +119,12 @@ def ack_progress(core: Core, running: Running, now: float) -> AckProgress:
 
 
 def release_progress(core: Core, running: Running) -> AckProgress:
-    """How the confirmations of the release come in."""
-    counts = running.release_counts
+    """How the confirmations of the release come in, vehicle by vehicle."""
+    counts = release_counts(running)
     times = (running.release_acked_at - running.release_sent_at) * 1000.0
     times = times[~np.isnan(times)]
     return AckProgress(
-        commanded=len(running) - counts[ReleaseState.NOT_NEEDED] if running.release_seq else 0,
+        commanded=vehicles_of(running) - counts[ReleaseState.NOT_NEEDED] if running.release_seq else 0,
         pending=counts[ReleaseState.SENT],
         acked=counts[ReleaseState.CONFIRMED],
         silent=counts[ReleaseState.OWED],
@@ -131,7 +134,6 @@ def release_progress(core: Core, running: Running) -> AckProgress:
     )
 
 
-def silent(running: Running) -> int:
-    """Vehicles that got, or should have got, a command and did not answer."""
-    counts = running.counts
+def silent(counts: Sequence[int]) -> int:
+    """Vehicles that got, or should have got, a command and did not answer, of counts by `CommandState`."""
     return counts[CommandState.TIMED_OUT] + counts[CommandState.FAILED] + counts[CommandState.DROPPED] + counts[CommandState.EXPIRED]

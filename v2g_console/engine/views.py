@@ -11,6 +11,7 @@ from v2g_console.domain.capability import capability
 from v2g_console.domain.reasons import EXPLANATION, Reason
 from v2g_console.domain.states import CommandState, DispatchState
 from v2g_console.domain.vehicle import Baseline, Quality
+from v2g_console.engine.by_vehicle import times_taken, vehicles_of
 from v2g_console.engine.clock import parse_rfc3339
 from v2g_console.engine.core import FLEET_STATE, Core
 from v2g_console.engine.dispatch import HOLDING, ReleaseState, Running
@@ -70,7 +71,7 @@ def dispatch_view(core: Core, running: Running, *, with_trace: bool = True) -> D
         delivered_coverage=sums.delivered_coverage,
         uncertain_kw=sums.uncertain_kw,
         shortfall_kw=sums.shortfall_kw,
-        vehicles=len(running),
+        vehicles=vehicles_of(running),
         progress=ack_progress(core, running, now),
         release=release_progress(core, running),
         duration_s=running.duration_s,
@@ -86,6 +87,7 @@ def dispatch_view(core: Core, running: Running, *, with_trace: bool = True) -> D
         origin=running.origin.way,
         test=running.request.test,
         external_ref=running.request.external_ref,
+        author_note=running.request.note,
         left_out=running.left_out,
         limits=running.limits,
         without_lease_kw=running.without_lease_kw,
@@ -108,14 +110,16 @@ def _due_ms(running: Running) -> int | None:
 
 
 def dispatch_detail(core: Core, running: Running, limit: int) -> DispatchDetailView:
-    """A dispatch with its vehicles, worst first."""
+    """A dispatch with its vehicles, worst first; of one that was taken again the newest row."""
     rank = np.array([_WORST_FIRST.get(state, 6) for state in CommandState])
     order = np.lexsort((np.arange(len(running)), rank[running.command_state]))
-    rows = tuple(_command_row(core, running, int(position)) for position in order[: max(0, limit)])
-    return DispatchDetailView(dispatch=dispatch_view(core, running), total=len(running), rows=rows)
+    shown = order[~running.earlier[order]][: max(0, limit)]
+    times = times_taken(running)
+    rows = tuple(_command_row(core, running, int(position), int(times[position])) for position in shown)
+    return DispatchDetailView(dispatch=dispatch_view(core, running), total=vehicles_of(running), rows=rows)
 
 
-def _command_row(core: Core, running: Running, position: int) -> CommandRow:
+def _command_row(core: Core, running: Running, position: int, times: int) -> CommandRow:
     row = running.row_list[position]
     reason = Reason(int(running.reason[position]))
     release = ReleaseState(int(running.release_state[position]))
@@ -128,6 +132,7 @@ def _command_row(core: Core, running: Running, position: int) -> CommandRow:
         applied_kw=_known(running.applied_kw[position]),
         measured_kw=_known(core.fleet.power_kw[row]),
         attempt=int(running.attempt[position]),
+        taken=times,
         latency_ms=_known((running.acked_at[position] - running.sent_at[position]) * 1000),
         score=float(running.score[position]),
         reason="" if reason is Reason.NONE else reason.name,

@@ -1,24 +1,46 @@
 """What is looked at each second: conditions that raise or clear alarms."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from v2g_console.contract.link import LinkCause, LinkHealth, LinkState
 from v2g_console.contract.snapshot import FleetSummary
 from v2g_console.domain.states import CommandState, DispatchState
-from v2g_console.domain.units import counted, grouped
+from v2g_console.domain.units import counted, duration_text, grouped
 from v2g_console.engine.alarms import Alarms
+from v2g_console.engine.by_vehicle import command_counts, vehicles_of
 from v2g_console.engine.clock_skew import clock_skew
 from v2g_console.engine.core import Core
+from v2g_console.engine.delivery import delivery_of
 from v2g_console.engine.dispatch import Running
 from v2g_console.engine.owed import Owed
+from v2g_console.engine.reserve import sustainable_kw
 from v2g_console.engine.totals import totals
 
 STALE_SHARE = 0.2
 SHORTFALL_SHARE = 0.05
+NOT_DELIVERED_SHARE = 0.1
+"""As much as one vehicle may be off before it counts as not following (`expected`)."""
+AT_RISK_SHARE = 0.01
+"""Less than for a shortfall: this one comes before it."""
+RESERVE_LOOK_S = 5.0
+"""How often the reserve of a dispatch is looked at: it goes over the fleet."""
 _TAKEN_AWAY = (CommandState.RELEASED, CommandState.SUPERSEDED)  # by a tag or by another dispatch: no answer of theirs is missing
 _ANSWER_DUE = (CommandState.QUEUED, CommandState.PUBLISHED)
+_OF_A_DISPATCH = ("ack_rate_low", "shortfall", "not_delivered", "reserve_at_risk")
 CLEARS_AT = 0.8
 """A limit is taken times this while its alarm is active."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """What a dispatch can hold to its end, in kW: now, and the most since it has this target. `look_at`: monotonic, next look."""
+
+    target_kw: float
+    now_kw: float
+    most_kw: float
+    look_at: float
 
 
 class Watch:
@@ -29,6 +51,7 @@ class Watch:
         self._refused_seen = 0
         self._refused_quiet_until = 0.0
         self._dispatch_causes: set[str] = set()
+        self._reserves: dict[str, Reserve] = {}
 
     def look(self, link: LinkHealth, fleet: FleetSummary) -> None:
         """Once a second."""
@@ -60,7 +83,8 @@ class Watch:
         self._dispatches()
 
     def _clock(self) -> None:
-        skew = clock_skew(self._core.fleet, self._core.settings.telemetry.max_clock_offset_s)
+        most_s = self._core.settings.telemetry.max_clock_offset_s * self._band("clock_offset")
+        skew = clock_skew(self._core.fleet, most_s)
         ahead = f"{abs(skew.fleet_ahead_s):.0f} s {'ahead of' if skew.fleet_ahead_s > 0 else 'behind'} ours" if skew.ours else ""
         self._alarms.set("clock_offset", "", skew.ours, f"the fleet's clocks are {ahead}: ours is probably wrong")
 
@@ -82,15 +106,18 @@ class Watch:
                 seen.add(running.dispatch_id)
                 self._one(running)
         for gone in self._dispatch_causes - seen:
-            self._alarms.end("ack_rate_low", gone[:8])
-            self._alarms.end("shortfall", gone[:8])
+            self._reserves.pop(gone, None)
+            for kind in _OF_A_DISPATCH:
+                self._alarms.end(kind, gone[:8])
         self._dispatch_causes = seen
 
     def _one(self, running: Running) -> None:
         waiting = np.isin(running.command_state, _ANSWER_DUE)  # they may still answer in time: no alarm for what is under way
-        answered = running.counts[CommandState.ACKED] + running.counts[CommandState.LIMITED]
-        asked = len(running) - sum(running.counts[state] for state in _TAKEN_AWAY)
-        share = (answered + int(np.count_nonzero(waiting))) / asked if asked else 1.0
+        counts = command_counts(running)
+        answered = counts[CommandState.ACKED] + counts[CommandState.LIMITED]
+        asked = vehicles_of(running) - sum(counts[state] for state in _TAKEN_AWAY)
+        following = answered + int(np.count_nonzero(waiting))
+        share = following / asked if asked else 1.0
         cause, limit = running.dispatch_id[:8], self._core.settings.dispatch.min_ack_share
         self._alarms.set("ack_rate_low", cause, share < limit, f"{running.short_id} {running.signal}: {answered} of {asked} acknowledged")
         ahead_kw = running.target_kw - running.commanded_kw  # what the course has not asked for yet is not missing
@@ -101,7 +128,37 @@ class Watch:
             "shortfall",
             cause,
             short,
-            f"{running.short_id} {running.signal}: {grouped(missing_kw)} kW short of {grouped(abs(running.target_kw))} kW",
+            f"{running.short_id} {running.signal}: {'no vehicle is left under it, ' if not following else ''}"
+            f"{grouped(missing_kw)} kW short of {grouped(abs(running.target_kw))} kW",
+        )
+        self._delivery(running, cause)
+        self._reserve(running, cause)
+
+    def _delivery(self, running: Running, cause: str) -> None:
+        found = delivery_of(self._core, running)
+        most_kw = max(1.0, NOT_DELIVERED_SHARE * abs(found.acknowledged_kw)) * self._band("not_delivered", cause)
+        self._alarms.set(
+            "not_delivered",
+            cause,
+            found.lacking_kw > most_kw,
+            f"{running.short_id} {running.signal}: {grouped(found.acknowledged_kw)} kW acknowledged, {grouped(found.measured_kw)} kW "
+            f"measured, on {counted(found.told, 'vehicle', 'vehicles')} that can be told, of {grouped(found.answered)} that answered",
+        )
+
+    def _reserve(self, running: Running, cause: str) -> None:
+        now, before = self._core.clock.monotonic(), self._reserves.get(running.dispatch_id)
+        if before is None or before.target_kw != running.target_kw or now >= before.look_at:
+            kept = before.most_kw if before is not None and before.target_kw == running.target_kw else 0.0
+            kw = sustainable_kw(self._core, running, now)
+            before = self._reserves[running.dispatch_id] = Reserve(running.target_kw, kw, max(kept, kw), now + RESERVE_LOOK_S)
+        missing_kw = before.most_kw - before.now_kw  # what it never had is a shortfall, and no risk
+        left = "" if running.ends_at is None else f" for the {duration_text(max(0.0, running.ends_at - now))} that are left"
+        self._alarms.set(
+            "reserve_at_risk",
+            cause,
+            missing_kw > max(1.0, AT_RISK_SHARE * abs(running.target_kw)) * self._band("reserve_at_risk", cause),
+            f"{running.short_id} {running.signal}: vehicles can hold {grouped(before.now_kw)} kW of "
+            f"{grouped(abs(running.target_kw))} kW{left}",
         )
 
 

@@ -17,7 +17,8 @@ READY_S: Final = 15.0
 LAST_LINES_S: Final = 5.0
 """After `stop`, how long a reader of the output may take for the last lines."""
 
-WindDown = Callable[[], Awaitable[None]]
+WindDown = Callable[[], Awaitable[int]]
+"""Ends all dispatches; returns how many releases are still owed."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,16 +36,16 @@ async def run_headless(
 ) -> int:
     """Print every event as a JSON line and carry out the requests of `commands`; returns the exit code, which the last line repeats.
 
-    With commands the run ends when they have, and the dispatches they started; without, when `stop` is set. `wind_down` is awaited when
-    `stop` comes, while events still are printed: the engine's release or drain by policy. The first request waits up to `ready_s` seconds
-    for the engine to be ready. Runs on the engine's loop or, with an InThreadPort, on another; `stop` belongs to the loop it runs on.
+    With commands the run ends when they have, and the dispatches they started; without, when `stop` is set. `wind_down` is awaited then,
+    while events still are printed: the engine's release or drain by policy. The first request waits up to `ready_s` seconds for the engine
+    to be ready. Runs on the engine's loop or, with an InThreadPort, on another; `stop` belongs to the loop it runs on.
     """
     tally = Tally(min_ack_share)
     printer = EventPrinter(port, out, tally)
     asker = Asker(port, out, tally, printer, user=origin_user, ready_s=ready_s)
-    run = _Run(out, tally, printer, asker, stop)
+    run = _Run(out, tally, printer, asker, stop, wind_down)
     try:
-        return await run.until_end(commands, wind_down)
+        return await run.until_end(commands)
     except OutputClosedError as error:
         _log.error("%s: the dispatches of this run are cancelled", error)
         await asker.release()
@@ -54,17 +55,20 @@ async def run_headless(
 class _Run:
     """Printing, asking, and whatever ends them first."""
 
-    def __init__(self, out: LineWriter, tally: Tally, printer: EventPrinter, asker: Asker, stop: asyncio.Event) -> None:
+    def __init__(
+        self, out: LineWriter, tally: Tally, printer: EventPrinter, asker: Asker, stop: asyncio.Event, wind_down: WindDown | None
+    ) -> None:
         self._out = out
         self._tally = tally
         self._printer = printer
         self._asker = asker
         self._stop = stop
+        self._wind_down = wind_down
 
-    async def until_end(self, commands: CommandSource | None, wind_down: WindDown | None) -> int:
+    async def until_end(self, commands: CommandSource | None) -> int:
         """The exit code; raises OutputClosedError."""
         printing = asyncio.create_task(self._printer.run())
-        working = asyncio.create_task(self._work(commands, wind_down))
+        working = asyncio.create_task(self._work(commands))
         closing = asyncio.create_task(self._out.until_closed())
         try:
             try:
@@ -79,8 +83,12 @@ class _Run:
             await _cancel_all(printing, working, closing)
         return self._tally.exit_code()
 
-    async def _work(self, commands: CommandSource | None, wind_down: WindDown | None) -> None:
-        """Carry out the commands, or wait, until all is done or `stop` comes."""
+    async def _work(self, commands: CommandSource | None) -> None:
+        """Carry out the commands, or wait, until all is done or `stop` comes; then wind down."""
+        await self._carry_out(commands)
+        await self._leave()
+
+    async def _carry_out(self, commands: CommandSource | None) -> None:
         stopping = asyncio.create_task(self._stop.wait())
         if commands is not None:
             asking = asyncio.create_task(self._asker.run(commands))
@@ -94,8 +102,10 @@ class _Run:
             self._tally.ends_with(ExitCode.INTERRUPTED)
         else:
             await stopping
-        if wind_down is not None:
-            await wind_down()
+
+    async def _leave(self) -> None:
+        if self._wind_down is not None:
+            self._tally.leaves_owing(await self._wind_down())
 
     async def _without_engine(self, error: ConnectionError, working: "asyncio.Task[None]") -> None:
         """The engine went, or never got its link. After `stop` that is how it should be, and winding down may end."""
@@ -104,6 +114,8 @@ class _Run:
             return
         _log.error("%s", error)
         self._tally.ends_with(ExitCode.NO_LINK)
+        if working.done():
+            await self._leave()
 
     async def _unless_unread(self, last_lines: "asyncio.Task[None]", closing: "asyncio.Task[None]") -> None:
         """Let `last_lines` end. A reader may take his time, but not after `stop`: then OutputClosedError is raised."""

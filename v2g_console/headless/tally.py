@@ -32,6 +32,7 @@ class Tally:
         self._requests = 0
         self._refused = 0
         self._codes: set[ExitCode] = {ExitCode.DONE}
+        self._left_owing: int | None = None
 
     def see(self, event: Event) -> None:
         """Take note of an event of the stream."""
@@ -61,6 +62,10 @@ class Tally:
         self._refused += 1
         self._codes.add(ExitCode.REFUSED)
 
+    def leaves_owing(self, releases: int) -> None:
+        """The engine has wound down: so many releases nobody confirmed, also of dispatches that this run only found."""
+        self._left_owing = releases
+
     def ends_with(self, code: ExitCode) -> None:
         """Something else than a dispatch makes the run end with at least this code."""
         self._codes.add(code)
@@ -76,14 +81,15 @@ class Tally:
         return max(self._codes.union(outcomes))
 
     def summary(self, ts: str) -> RunSummary:
-        """The last line."""
+        """The last line. An engine that goes on says with its dispatches what is owed; one that has wound down knows it."""
+        told = sum(event.owed for event in self._newest.values())
         return RunSummary(
             ts=ts,
             dispatches=len(self._newest.keys() | self._own),
             completed=sum(isinstance(event, DispatchCompleted) for event in self._newest.values()),
             requests=self._requests,
             refused=self._refused,
-            owed=sum(event.owed for event in self._newest.values()),
+            owed=told if self._left_owing is None else self._left_owing,
             exit_code=int(self.exit_code()),
             user=self._ready.user if self._ready else "",
             role=self._ready.role if self._ready else "",

@@ -1,17 +1,45 @@
-"""Tags, the STOP latch and shelved alarms as a journal knows them: what was said to stand last, and what happened since."""
+"""Tags, the STOP latch, shelved alarms and local overrides as a journal knows them: what was said to stand last, and what happened since.
+
+And what waited for a second person, which a restart forgets.
+"""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from v2g_console.contract.alarms import ShelvedAlarm
-from v2g_console.contract.events import AlarmShelved, AlarmUnshelved, HoldsStanding, StopLatched, StopLifted, TagAdded, TagRemoved
+from v2g_console.contract.events import (
+    AlarmShelved,
+    AlarmUnshelved,
+    ApprovalAsked,
+    ApprovalEnded,
+    HoldsStanding,
+    LocalOverride,
+    OverrideBegun,
+    OverrideEnded,
+    StopLatched,
+    StopLifted,
+    TagAdded,
+    TagRemoved,
+)
 from v2g_console.contract.tags import TagView
 from v2g_console.journal.chain import Content
 from v2g_console.journal.encoding import UnreadableEntryError, decoded
 
 _STANDING: Final = "holds.standing"
-_KINDS: Final = (_STANDING, "tag.added", "tag.removed", "stop.latched", "stop.lifted", "alarm.shelved", "alarm.unshelved")
+_KINDS: Final = (
+    _STANDING,
+    "tag.added",
+    "tag.removed",
+    "stop.latched",
+    "stop.lifted",
+    "alarm.shelved",
+    "alarm.unshelved",
+    "override.begun",
+    "override.ended",
+)
+_APPROVALS_READ: Final = 1000
+"""The newest entries about approvals that are looked through: 16 wait at most, each for a limited time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,42 +52,91 @@ class Holds:
     stopped_at_ms: int | None = None
     stop_reason: str = ""
     shelved: tuple[ShelvedAlarm, ...] = ()
+    overrides: tuple[LocalOverride, ...] = ()
+    asked: tuple[ApprovalAsked, ...] = ()  # waited for a second person, and nobody had decided
 
 
 def read_holds(connection: sqlite3.Connection) -> Holds:
     """Read them. Raises sqlite3.Error."""
     last = connection.execute("SELECT number FROM entry WHERE kind = ? ORDER BY number DESC LIMIT 1", (_STANDING,)).fetchone()
     rows = connection.execute(
-        "SELECT utc_ms, kind, dispatch_id, body FROM entry WHERE kind IN (?, ?, ?, ?, ?, ?, ?) AND number >= ? ORDER BY number",
+        "SELECT utc_ms, kind, dispatch_id, body FROM entry WHERE kind IN (?, ?, ?, ?, ?, ?, ?, ?, ?) AND number >= ? ORDER BY number",
         (*_KINDS, last[0] if last is not None else 0),
     )
-    tags: dict[str, TagView] = {}
-    shelved: dict[str, ShelvedAlarm] = {}
-    stop = Holds()
+    standing = _Standing()
     for row in rows:
-        content = Content(*row)
+        standing.take(Content(*row))
+    return standing.holds(_undecided(connection))
+
+
+class _Standing:
+    """What stands, entry by entry."""
+
+    def __init__(self) -> None:
+        self._tags: dict[str, TagView] = {}
+        self._shelved: dict[str, ShelvedAlarm] = {}
+        self._overrides: dict[str, LocalOverride] = {}
+        self._stop = Holds()
+
+    def holds(self, asked: tuple[ApprovalAsked, ...]) -> Holds:
+        """All of it, in the end."""
+        return replace(
+            self._stop,
+            tags=tuple(self._tags.values()),
+            shelved=tuple(self._shelved.values()),
+            overrides=tuple(self._overrides.values()),
+            asked=asked,
+        )
+
+    def take(self, content: Content) -> None:
+        """The next entry."""
         try:
             record = decoded(content)
         except UnreadableEntryError:  # `journal verify` finds it; the others still count
-            continue
+            return
         match record:
             case HoldsStanding():
-                tags = {tag.tag_id: tag for tag in record.tags}
-                shelved = {one.alarm_id: one for one in record.shelved}
-                stop = Holds((), record.stopped, record.stopped_by, record.stopped_at_ms, record.stop_reason)
+                self._tags = {tag.tag_id: tag for tag in record.tags}
+                self._shelved = {one.alarm_id: one for one in record.shelved}
+                self._overrides = {one.vehicle_id: one for one in record.overrides}
+                self._stop = Holds((), record.stopped, record.stopped_by, record.stopped_at_ms, record.stop_reason)
             case AlarmShelved():
-                shelved[record.shelved.alarm_id] = record.shelved
+                self._shelved[record.shelved.alarm_id] = record.shelved
             case AlarmUnshelved():
-                shelved.pop(record.alarm_id, None)
+                self._shelved.pop(record.alarm_id, None)
             case TagAdded():
-                tags[record.placed.tag_id] = record.placed
+                self._tags[record.placed.tag_id] = record.placed
             case TagRemoved():
-                tags.pop(record.placed.tag_id, None)
+                self._tags.pop(record.placed.tag_id, None)
+            case OverrideBegun():
+                self._overrides |= {name: LocalOverride(vehicle_id=name, until_ms=record.until_ms) for name in record.vehicles}
+            case OverrideEnded():
+                self._overrides = {name: one for name, one in self._overrides.items() if name not in record.vehicles}
             case StopLatched():
-                stop = Holds((), True, record.by, content.utc_ms, record.reason)
+                self._stop = Holds((), True, record.by, content.utc_ms, record.reason)
             case StopLifted():
-                stop = Holds()
+                self._stop = Holds()
+            case _:
+                return
+
+
+def _undecided(connection: sqlite3.Connection) -> tuple[ApprovalAsked, ...]:
+    """What waited for a second person, oldest first."""
+    rows = connection.execute(
+        "SELECT utc_ms, kind, dispatch_id, body FROM entry WHERE kind IN ('approval.asked', 'approval.ended') ORDER BY number DESC LIMIT ?",
+        (_APPROVALS_READ,),
+    ).fetchall()
+    waiting: dict[str, ApprovalAsked] = {}
+    for row in reversed(rows):
+        try:
+            record = decoded(Content(*row))
+        except UnreadableEntryError:
+            continue
+        match record:
+            case ApprovalAsked():
+                waiting[record.approval_id] = record
+            case ApprovalEnded():
+                waiting.pop(record.approval_id, None)
             case _:
                 continue
-    on_shelf = tuple(shelved.values())
-    return Holds(tuple(tags.values()), stop.stopped, stop.stopped_by, stop.stopped_at_ms, stop.stop_reason, on_shelf)
+    return tuple(waiting.values())

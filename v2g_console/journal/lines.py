@@ -2,11 +2,13 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import CommandState
@@ -87,7 +89,9 @@ def _readable(entry: Entry) -> tuple[Readable | None, str | None]:
 
 
 def _array(value: object) -> object:
-    return value.tolist()  # type: ignore[attr-defined]  # the only foreign type in records is numpy's array
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"no JSON for {type(value).__name__}")
 
 
 def _rows(entry: Entry) -> Iterator[tuple[object, ...]]:
@@ -102,7 +106,7 @@ def _rows(entry: Entry) -> Iterator[tuple[object, ...]]:
         case AcksRecord():
             columns = (record.seq.tolist(), record.applied_kw.tolist(), record.state.tolist(), record.reason.tolist())
             for name, seq, applied, state, reason in zip(record.vehicle_ids, *columns, strict=True):
-                applied_text = "" if applied != applied else applied  # noqa: PLR0124  (NaN)
+                applied_text = "" if math.isnan(applied) else applied
                 answer = (applied_text, code_name(CommandState, state), code_name(Reason, reason))
                 yield (*head, seq, no_formula(name), "", "", *answer, "", "")
         case ReleasesRecord():

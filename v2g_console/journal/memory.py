@@ -63,6 +63,7 @@ class MemoryJournal:
                 and (wanted.until_ms is None or content.utc_ms < wanted.until_ms)
                 and (not wanted.dispatch_id or content.dispatch_id.startswith(wanted.dispatch_id))
                 and (not wanted.kind or f"{content.kind}.".startswith(wanted.kind.rstrip(".") + "."))
+                and content.kind not in wanted.without
                 and (not wanted.signal or signals.get(content.dispatch_id) == wanted.signal.lower())
             )
             if fits:

@@ -46,8 +46,9 @@ class RoundRecord:
 
     `setpoint_kw` absolute, `baseline_kw` frozen, both in kW, length as `vehicle_ids`. `position` are the rows in the dispatch's columns
     (None: 0, 1, 2 ...), `protocol` the vehicles' wire protocol (None: unknown). `kind`: send, retry, update, reallocation,
-    correction, resume, renewal, release. Arrays must
-    not be written to afterwards: they are read later, in another thread. `begun`: the dispatch itself, with its first round.
+    correction, resume, renewal, release; relapse, with which nothing is sent: v1 vehicles answered a setpoint after their release, so they
+    may follow it. Arrays must not be written to afterwards: they are read later, in another thread. `begun`: the dispatch itself, with its
+    first round.
     """
 
     utc_ms: int

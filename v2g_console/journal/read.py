@@ -62,9 +62,9 @@ class JournalReader:
                 (key, key + "~"),
             ).fetchall()
         if len(rows) != 1 or not key:
-            raise JournalError(
-                f"{'several dispatches' if rows else 'no dispatch'} in {self.path} named {name[:40]!r}: write more of its id"
-            )
+            if rows:
+                raise JournalError(f"{self.path}: several dispatches begin with {name[:40]!r}: write more of the id")
+            raise JournalError(f"{self.path}: no dispatch begins with {name[:40]!r}: `v2g-console journal ls` lists their ids")
         return str(rows[0][0])
 
     def recovered(self) -> Recovered:
@@ -119,6 +119,8 @@ def _conditions(wanted: Wanted) -> tuple[list[str], list[object]]:
     if wanted.kind:
         beginning = wanted.kind.rstrip(".") + "."
         add("(kind = ? OR (kind >= ? AND kind < ?))", wanted.kind.rstrip("."), beginning, beginning[:-1] + "/")
+    if wanted.without:
+        add(f"kind NOT IN ({','.join('?' * len(wanted.without))})", *wanted.without)
     if wanted.signal:
         add("dispatch_id <> '' AND dispatch_id IN (SELECT dispatch_id FROM dispatch WHERE signal = ? COLLATE NOCASE)", wanted.signal)
     if wanted.vehicle_id:
@@ -132,7 +134,7 @@ def _conditions(wanted: Wanted) -> tuple[list[str], list[object]]:
 
 def _open_for_reading(path: Path) -> sqlite3.Connection:
     if not path.is_file():
-        raise JournalError(f"there is no journal {path}")
+        raise JournalError(f"there is no journal {path}: an engine makes it (a demo has none that lasts), or name another one with --file")
     # Without a write-ahead log nobody writes: then a folder that may not be written to is no obstacle either.
     still = "" if path.with_name(path.name + "-wal").exists() else "&immutable=1"
     last: Exception | None = None

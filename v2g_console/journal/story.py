@@ -73,7 +73,7 @@ def _round(told: DispatchStory, record: RoundRecord) -> None:
             known.released_kw = setpoint
         elif record.kind == "renewal":
             known.seq = record.seq
-        else:
+        elif record.kind != "relapse":
             told.vehicles[vehicle_id] = VehicleStory(vehicle_id, record.seq, setpoint, baseline)
 
 

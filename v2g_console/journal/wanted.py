@@ -13,3 +13,4 @@ class Wanted:
     signal: str = ""
     dispatch_id: str = ""
     kind: str = ""
+    without: tuple[str, ...] = ()  # whole names of kinds

@@ -2,21 +2,32 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import assert_never
 
 import numpy as np
 
 from v2g_console.contract.events import (
     AlarmAcknowledged,
+    AlarmChanged,
     AlarmCleared,
     AlarmRaised,
     AlarmShelved,
     AlarmUnshelved,
+    ApprovalAsked,
+    ApprovalEnded,
     DispatchEvent,
+    DispatchPlanned,
+    EngineReady,
     EngineRecovered,
+    Event,
     HoldsStanding,
     LinkChanged,
     OperatorNote,
+    OverrideBegun,
+    OverrideEnded,
+    RequestAccepted,
     RequestRefused,
+    RunSummary,
     StopLatched,
     StopLifted,
     Strategy,
@@ -28,8 +39,10 @@ from v2g_console.domain.units import counted, regulation_text
 from v2g_console.journal.chain import Entry
 from v2g_console.journal.encoding import Readable, UnreadableEntryError, decoded
 from v2g_console.journal.lines import code_name, utc_text
-from v2g_console.journal.marks import Failed, Opened, Pruned
+from v2g_console.journal.marks import Closed, Failed, Mark, Migrated, Opened, Pruned
 from v2g_console.journal.port import AcksRecord, DispatchRecord, ReleaseOutcome, ReleasesRecord, RequestRecord, RoundRecord
+
+_MOST_NAMED = 5
 
 
 def entry_words(entry: Entry) -> str:
@@ -49,6 +62,10 @@ def entry_person(entry: Entry) -> str:
     match record:
         case RequestRecord() | DispatchRecord():
             return record.user
+        case RequestAccepted() | ApprovalAsked():
+            return record.by
+        case ApprovalEnded():
+            return record.decided_by
         case RequestRefused() | TagRemoved() | StopLatched() | StopLifted() | OperatorNote() | AlarmAcknowledged() | AlarmUnshelved():
             return record.by
         case AlarmShelved():
@@ -62,7 +79,7 @@ def entry_person(entry: Entry) -> str:
 def _summary(record: Readable) -> str:
     match record:
         case RoundRecord():
-            return f"{counted(len(record.vehicle_ids), 'vehicle', 'vehicles')}, {regulation_text(regulation_kw(record))}, seq {record.seq}"
+            return _round_words(record)
         case AcksRecord():
             return code_counts(record.state.tolist(), CommandState)
         case ReleasesRecord():
@@ -72,40 +89,106 @@ def _summary(record: Readable) -> str:
             return f"{record.signal} {regulation_text(record.target_kw)} by {record.user} ({record.way}), {record.ending or until}"
         case RequestRecord():
             return f"{record.request} by {record.user} ({record.way}): {record.outcome}{f', {record.detail}' if record.detail else ''}"
-        case _ if isinstance(record, DispatchEvent):
-            answered = f"{record.acked + record.limited}/{record.vehicles} answered"
-            return f"{record.signal} {record.state}, {answered}{f', {record.owed} owed' if record.owed else ''} {record.reason}".strip()
-        case AlarmRaised() | AlarmCleared() | Strategy() | EngineRecovered() | OperatorNote():
-            return record.text
+        case Opened() | Closed() | Failed() | Migrated() | Pruned():
+            return _mark_words(record)
+        case _:
+            return _event_words(record)
+
+
+def _round_words(record: RoundRecord) -> str:
+    who = counted(len(record.vehicle_ids), "vehicle", "vehicles")
+    if record.kind == "release":
+        return f"{who} told to go back to {'its' if len(record.vehicle_ids) == 1 else 'their'} baseline"
+    if record.kind == "relapse":
+        return f"{who} may have gone back to an old setpoint: released again"
+    return f"{who}, {regulation_text(regulation_kw(record))}"
+
+
+def _mark_words(mark: Mark) -> str:
+    match mark:
+        case Opened():
+            return f"version {mark.version}, process {mark.pid}{'' if mark.clean else ', after a crash'}"
+        case Closed():
+            return f"version {mark.version}, process {mark.pid}, in good order"
+        case Failed():
+            return f"nothing was written since {utc_text(mark.since_ms)}: {mark.cause}; {mark.refused} refused, {mark.lost} lost"
+        case Migrated():
+            return f"brought from schema {mark.old} to {mark.new}, the old file is {mark.backup}"
+        case Pruned():
+            return f"entries up to {mark.to_id} removed by {mark.reason}"
+        case _:
+            assert_never(mark)
+
+
+def _event_words(event: Event) -> str:
+    match event:
+        case _ if isinstance(event, DispatchEvent):
+            answered = f"{event.acked + event.limited}/{event.vehicles} answered"
+            state = "planned" if isinstance(event, DispatchPlanned) else event.state.replace("_", " ")
+            owed = f", {event.owed} owed" if event.owed else ""
+            return f"{event.signal} {state}, {answered}{owed} {event.reason}".strip()
+        case AlarmRaised() | AlarmChanged() | AlarmCleared() | Strategy() | EngineRecovered() | OperatorNote():
+            return event.text
         case AlarmAcknowledged():
-            return f"{record.alarm_id} acknowledged by {record.by}"
+            return f"{event.alarm_id} acknowledged by {event.by}"
         case AlarmShelved():
-            shelf = record.shelved
+            shelf = event.shelved
             return f"{shelf.alarm_id} shelved by {shelf.by} until {utc_text(shelf.until_ms)}: {shelf.reason}"
         case AlarmUnshelved():
-            return f"{record.alarm_id} back from the shelf{f' by {record.by}' if record.by else ', its time is up'}"
+            return f"{event.alarm_id} back from the shelf{f' by {event.by}' if event.by else ', its time is up'}"
         case TagAdded():
-            return f"{record.placed.words}{f' ({record.released} vehicles released)' if record.released else ''}"
+            return f"{event.placed.words}{f' ({event.released} vehicles released)' if event.released else ''}"
         case TagRemoved():
-            return f"{record.by} took down {record.placed.words}; {record.note}"
+            return f"{event.by} took down {event.placed.words}; {event.note}"
         case StopLatched():
-            lost = f"{record.dispatches} dispatches, {record.vehicles} vehicles"
-            return f"STOP by {record.by} ({record.way}){f': {record.reason}' if record.reason else ''}; {lost}"
+            lost = f"{event.dispatches} dispatches, {event.vehicles} vehicles"
+            return f"STOP by {event.by} ({event.way}){f': {event.reason}' if event.reason else ''}; {lost}"
         case StopLifted():
-            return f"resumed by {record.by} ({record.way})"
+            return f"resumed by {event.by} ({event.way})"
         case HoldsStanding():
-            latch = f"STOP by {record.stopped_by}" if record.stopped else ""
-            return ", ".join(filter(None, [latch, f"{len(record.tags)} tags" if record.tags else ""]))
-        case RequestRefused():
-            return f"{record.request} by {record.by}: {record.message}"
+            return _standing_words(event)
+        case OverrideBegun() | OverrideEnded():
+            return _override_words(event)
         case LinkChanged():
-            return f"{record.state} {record.text}".strip()
-        case Failed():
-            return f"nothing was written since {utc_text(record.since_ms)}: {record.cause}; {record.refused} refused, {record.lost} lost"
-        case Pruned():
-            return f"entries up to {record.to_id} removed by {record.reason}"
-        case Opened():
-            return f"version {record.version}, process {record.pid}{'' if record.clean else ', after a crash'}"
+            return f"{event.state} {event.text}".strip()
+        case _:
+            return _request_words(event)
+
+
+def _standing_words(event: HoldsStanding) -> str:
+    latch = f"STOP by {event.stopped_by}" if event.stopped else ""
+    tags = counted(len(event.tags), "tag", "tags") if event.tags else ""
+    shelved = counted(len(event.shelved), "shelved alarm", "shelved alarms") if event.shelved else ""
+    overrides = counted(len(event.overrides), "local override", "local overrides") if event.overrides else ""
+    return ", ".join(filter(None, [latch, tags, shelved, overrides])) or "no tag, no STOP, no shelved alarm, no local override"
+
+
+def _override_words(event: OverrideBegun | OverrideEnded) -> str:
+    more = len(event.vehicles) - _MOST_NAMED
+    named = ", ".join(event.vehicles[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    if isinstance(event, OverrideEnded):
+        return f"no longer overridden locally: {named}"
+    until = "until they follow again" if event.until_ms is None else f"until {utc_text(event.until_ms)}"
+    return f"overridden locally, left alone {until}: {named}"
+
+
+def _request_words(event: Event) -> str:
+    """What was asked, by whom, and what came of it; the life of the engine."""
+    match event:
+        case RequestAccepted():
+            return f"{event.request} by {event.by} ({event.way}){f', {event.detail}' if event.detail else ''}"
+        case RequestRefused():
+            return f"{event.request} by {event.by}: {event.message}"
+        case ApprovalAsked():
+            what = f"{event.request} {event.signal} {regulation_text(event.power_kw)}"
+            return f"{event.by} ({event.way}) asks {what}, above {event.limit_kw:g} kW: waits for a second person"
+        case ApprovalEnded():
+            decided = f" by {event.decided_by}" if event.decided_by else ""
+            return f"what {event.by} asked is {event.outcome}{decided}{f': {event.reason}' if event.reason else ''}"
+        case EngineReady():
+            return f"version {event.version}, protocol {event.protocol}, {counted(event.vehicles, 'vehicle', 'vehicles')} at {event.broker}"
+        case RunSummary():
+            return f"{counted(event.dispatches, 'dispatch', 'dispatches')}, {event.refused} of {event.requests} requests refused"
         case _:
             return ""
 

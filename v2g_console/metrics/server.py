@@ -150,5 +150,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name is the library's)
+    def log_message(self, format: str, *args: Any) -> None:
         """No access log."""

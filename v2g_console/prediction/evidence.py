@@ -74,14 +74,9 @@ class Turnover:
         )
 
     @property
-    def leave_per_h(self) -> float:
-        """Departures in an hour of presence."""
-        return self.left / self.there_h
-
-    @property
     def memory_h(self) -> float:
         """After this time a state says 1/e of what it said: 1 / (rate of leaving + rate of returning), as for any two-state process."""
-        return 1.0 / (self.leave_per_h + self.returned / self.away_h)
+        return 1.0 / (self.left / self.there_h + self.returned / self.away_h)
 
 
 def hour_of_week(utc_s: float) -> int:

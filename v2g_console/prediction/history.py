@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from v2g_console.domain.vehicle import F8, Bool, VehicleColumns
-from v2g_console.prediction.evidence import HOUR_S, HOURS_OF_DAY, HOURS_OF_WEEK, Evidence, Turnover, first, hour_of_week
+from v2g_console.prediction.evidence import HOUR_S, HOURS_OF_DAY, HOURS_OF_WEEK, Evidence, Turnover, hour_of_week
 from v2g_console.prediction.port import Rows
 from v2g_console.prediction.soc import undisturbed_soc
 
@@ -32,8 +32,6 @@ _REBASE: Final = 16.0
 """Half lives after which stored weights are scaled back, so that they never overflow."""
 _FORGOTTEN: Final = 5.0
 """Times the memory after which a state says nothing any more."""
-_HABIT_H: Final = 48.0
-"""Hours of observation after which habit explains half of all departures."""
 
 
 class HistoryPrediction:
@@ -94,29 +92,6 @@ class HistoryPrediction:
             belief = np.exp(-(ago_s + ahead_s) / (HOUR_S * self._turnover.memory_h))
             total += belief * np.where(there, stays, comes) + (1.0 - belief) * habit
         return np.clip(total / steps, 0.0, 1.0)
-
-    def departure_quantile_s(self, n: int, utc_s: float, q: float) -> F8:
-        """Seconds until each vehicle has left with probability `q` (0..1, exclusive): 0 if it is away, +inf if never seen or beyond a week.
-
-        Raises ValueError for another `q`.
-        """
-        if not 0.0 < q < 1.0:
-            raise ValueError(f"q must be between 0 and 1, got {q}")
-        overall = self._overall_share(n, utc_s, None)
-        seen_s, there = self._last_seen(n)
-        unexplained = self._turnover.leave_per_h * _HABIT_H / (_HABIT_H + first(self._overall.seen_h, n) * self._fade(utc_s))
-        found = np.where(np.isnan(seen_s), np.inf, np.where(there, np.nan, 0.0))
-        survival, habit = np.ones(n), self._habit(n, utc_s, overall)
-        for k in range(HOURS_OF_WEEK):
-            if not np.isnan(found).any():
-                break
-            later = self._habit(n, utc_s + (k + 1) * HOUR_S, overall)
-            left = survival * np.minimum(1.0, later / np.maximum(habit, 1e-9)) * np.exp(-unexplained)
-            hits = np.isnan(found) & (left <= 1.0 - q)
-            part = (survival - (1.0 - q)) / np.maximum(survival - left, 1e-12)
-            found = np.where(hits, (k + np.clip(part, 0.0, 1.0)) * HOUR_S, found)
-            survival, habit = left, later
-        return np.where(np.isnan(found), np.inf, found)
 
     def soc_at(self, v: VehicleColumns, utc_s: float, horizon_s: float) -> F8:
         """The present charging continued to the end of the horizon."""

@@ -21,10 +21,6 @@ class NoPrediction:
         """1 for each of the `n` vehicles."""
         return np.ones(n)
 
-    def departure_quantile_s(self, n: int, utc_s: float, q: float) -> F8:
-        """+inf: nothing is known."""
-        return np.full(n, np.inf)
-
     def soc_at(self, v: VehicleColumns, utc_s: float, horizon_s: float) -> F8:
         """The present charging continued to the end of the horizon."""
         return undisturbed_soc(v, horizon_s)

@@ -24,10 +24,6 @@ class PredictionEngine(Protocol):
         """
         ...
 
-    def departure_quantile_s(self, n: int, utc_s: float, q: float) -> F8:
-        """Seconds from `utc_s` until each of the first `n` vehicles has left with probability `q`: 0 if it is away, +inf if unknown."""
-        ...
-
     def soc_at(self, v: VehicleColumns, utc_s: float, horizon_s: float) -> F8:
         """Expected SoC 0..1 of each vehicle of `v` at the end of the horizon, if nobody dispatches it."""
         ...

@@ -92,11 +92,6 @@ class EmbeddedBroker:
         """`mqtt://127.0.0.1:PORT`."""
         return f"mqtt://127.0.0.1:{self.port}"
 
-    @property
-    def log_tail(self) -> tuple[str, ...]:
-        """The last lines of the broker's log."""
-        return tuple(self._log)
-
     def __enter__(self) -> Self:
         self.start()
         return self

@@ -31,6 +31,7 @@ from v2g_console.headless.source import CommandSource
 from v2g_console.headless.writer import LineWriter, OutputClosedError
 from v2g_console.journal.port import JournalError
 from v2g_console.metrics.server import MetricsPortError
+from v2g_console.runtime.configured import configured
 from v2g_console.runtime.crash import guard_reports
 from v2g_console.runtime.locks import ClientIdInUseError, ClientIdLock
 from v2g_console.runtime.log_setup import log_to_standard_error
@@ -67,7 +68,7 @@ def run(loaded: LoadedSettings, options: RunOptions) -> int:
         found = find_engine(settings)
         if found is not None and wants_to_attach(found):
             return attach(settings, found.path, options)
-    return guarded(settings, options, demo=False)
+    return guarded(settings, options, demo=False, loaded=loaded)
 
 
 def run_standalone(loaded: LoadedSettings, request: Dispatch) -> int:
@@ -76,7 +77,7 @@ def run_standalone(loaded: LoadedSettings, request: Dispatch) -> int:
     reading, writing = os.pipe()
     os.write(writing, msgspec.json.encode(request) + b"\n")
     os.close(writing)
-    return guarded(settings, RunOptions(no_ui=True), demo=False, commands=CommandSource(reading, owns_descriptor=True))
+    return guarded(settings, RunOptions(no_ui=True), demo=False, loaded=loaded, commands=CommandSource(reading, owns_descriptor=True))
 
 
 def with_options(settings: Settings, options: RunOptions) -> Settings:
@@ -92,7 +93,15 @@ def with_options(settings: Settings, options: RunOptions) -> Settings:
     return settings.model_copy(update={"console": console})
 
 
-def guarded(settings: Settings, options: RunOptions, *, demo: bool, commands: CommandSource | None = None, leave_message: str = "") -> int:
+def guarded(
+    settings: Settings,
+    options: RunOptions,
+    *,
+    demo: bool,
+    loaded: LoadedSettings | None = None,
+    commands: CommandSource | None = None,
+    leave_message: str = "",
+) -> int:
     """Run, with every expected failure told in one line on standard error; returns the exit code."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     learn_secrets(settings)
@@ -109,7 +118,7 @@ def guarded(settings: Settings, options: RunOptions, *, demo: bool, commands: Co
             return ExitCode.USAGE
     try:
         with ClientIdLock(settings.mqtt):
-            services = Services(settings, read_only=settings.console.read_only, demo=demo)
+            services = Services(settings, read_only=settings.console.read_only, demo=demo, configured=configured(settings, loaded))
             recording = None if options.record is None else Recording(options.record)
             gc.freeze()  # what is loaded by now stays: the collector need not look at it again
             gc.enable()
@@ -137,21 +146,21 @@ def guarded(settings: Settings, options: RunOptions, *, demo: bool, commands: Co
 async def _alone(services: Services, settings: Settings, source: CommandSource | None, recording: Recording | None) -> int:
     """The engine without a screen: requests in, events out, on the engine's own loop."""
     out = LineWriter.standard_output()
-    stop = asyncio.Event()
+    stop, leaving = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def end() -> None:
-        if stop.is_set():
+        if stop.is_set() or leaving.is_set():
             services.hurry()
         stop.set()
 
     loop.add_signal_handler(signal.SIGHUP, stop.set)  # a closing terminal may send it twice
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    policy = settings.dispatch.on_exit
 
-    async def wind_down() -> None:
-        await services.wind_down(policy)
+    async def wind_down() -> int:
+        leaving.set()
+        return await services.wind_down(settings.dispatch.on_exit if stop.is_set() else "release")
 
     manager = ServiceManager()
     await services.start()

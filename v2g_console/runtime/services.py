@@ -8,6 +8,7 @@ from v2g_console.attach.errors import EngineAlreadyRunningError, SocketPathError
 from v2g_console.attach.paths import socket_path
 from v2g_console.attach.server import SocketServer
 from v2g_console.config.settings import MqttSettings, Settings
+from v2g_console.contract.configuration import ConfigurationView
 from v2g_console.engine.clock import SystemClock
 from v2g_console.engine.engine import Engine
 from v2g_console.journal.memory import MemoryJournal
@@ -31,7 +32,7 @@ class Services:
     EngineAlreadyRunningError or SocketPathError, unless this is a demo, which then goes without.
     """
 
-    def __init__(self, settings: Settings, *, read_only: bool, demo: bool) -> None:
+    def __init__(self, settings: Settings, *, read_only: bool, demo: bool, configured: ConfigurationView | None = None) -> None:
         self._settings, self._demo = settings, demo
         metrics = Metrics()
         journal, found = open_journal(settings)
@@ -45,6 +46,7 @@ class Services:
             read_only=read_only,
             demo=demo,
             found=found,
+            configured=configured,
         )
         self._metrics_server = MetricsServer(metrics, settings.metrics.host, settings.metrics.port) if settings.metrics.enabled else None
         self._socket: SocketServer | None = None
@@ -52,8 +54,12 @@ class Services:
 
     async def start(self) -> None:
         """Start everything; connecting goes on in the background."""
-        await self._start_metrics()
-        await self._start_socket()
+        try:
+            await self._start_metrics()
+            await self._start_socket()
+        except BaseException:
+            await self.close()  # the journal is open already: without this the next start would take it for a crash
+            raise
         if self._settings.access.roles:  # a directory server may take its time: nothing waits for it
             self._people = asyncio.create_task(self.engine.look_up_people())
         await self.engine.start()
@@ -79,7 +85,6 @@ class Services:
             await server.start()
         except (EngineAlreadyRunningError, SocketPathError) as error:
             if not self._demo:
-                self._stop_metrics()
                 raise
             log.warning("going on without a socket: %s", error)
         else:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 HEARTBEAT_S: Final = 15.0
 END_WITHIN_S: Final = 5.0
 MOST_CELLS: Final = 1000
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +131,21 @@ def _cells(request: web.Request, name: str, otherwise: int) -> int:
 
 
 async def serve(options: ServeOptions, listening: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM. `listening` is told the address without the token. Raises OSError if the port can't be had."""
+    """Serve until SIGINT or SIGTERM, which are ignored from then on: the process is about to end by itself.
+
+    `listening` is told the address without the token. Raises OSError if the port can't be had.
+    """
     server = ConsoleServer(options)
     learn_secret(options.token)
     runner = web.AppRunner(await server.application(), access_log=None, shutdown_timeout=3.0)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
+
+    def end(*_: object) -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    for number in _ENDING:  # not the loop's handlers: a signal that comes while it closes would be told as an error
+        signal.signal(number, end)
     await runner.setup()
     try:
         await web.TCPSite(runner, options.host, options.port).start()
@@ -145,6 +153,8 @@ async def serve(options: ServeOptions, listening: Callable[[str], None]) -> None
         await ended.wait()
     finally:
         await runner.cleanup()
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def attach_options(socket: Path, read_write: bool, config: Path | None, look: dict[str, str | bool | None]) -> tuple[str, ...]:

@@ -110,11 +110,6 @@ class ControlV2:
         self._lease_over = False
         self._answers: dict[str, Ack] = {}
 
-    @property
-    def newest_seq(self) -> int:
-        """The highest sequence number seen, applied or not; -1 before the first."""
-        return self._newest_seq
-
     def receive(self, command: CommandV1 | CommandV2, situation: Situation, at: Moment) -> Ack:
         """Check sequence, dates and limits in this order, apply what is left, and answer."""
         known = self._answers.get(command.command_id)

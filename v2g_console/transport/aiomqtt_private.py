@@ -74,7 +74,7 @@ class DirectConnection:
         self.mqtt5 = paho._protocol == 5
         paho.disable_logger()
         paho.max_inflight_messages_set(0)  # the publisher bounds it; paho's own bound costs a scan of all per PUBACK
-        paho._create_socket = self._create_socket  # type: ignore[method-assign]
+        paho._create_socket = self._create_socket  # type: ignore[method-assign]  # paho has no other way in
         paho.on_connect = self._on_connect
         paho.on_disconnect = self._on_disconnect
         paho.on_message = self._on_paho_message

@@ -20,13 +20,17 @@ class PublishOutcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One message to send. `expiry_s` becomes the MQTT 5 Message Expiry Interval (whole seconds, rounded up); 3.1.1 has none."""
+    """One message to send. `expiry_s` becomes the MQTT 5 Message Expiry Interval (whole seconds, rounded up); 3.1.1 has none.
+
+    A message repeated by the link has what is left of it, and is FAILED instead when nothing is; `expiry_anew`: the whole again.
+    """
 
     topic: str
     payload: bytes
     qos: int
     expiry_s: float | None = None
     retain: bool = False
+    expiry_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)

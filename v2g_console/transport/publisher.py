@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import random
 
 from v2g_console.transport.aiomqtt_private import DirectConnection
@@ -48,6 +49,7 @@ class _Flight:
     position: int
     message: Outgoing
     sent_at: float
+    expires_at: float = math.inf  # monotonic: not repeated from then on
     attempt: int = 0
     serial: int = 0  # grows with each message sent
 
@@ -217,8 +219,7 @@ class Publisher:
                 self._bulks.popleft()
                 self._settle(bulk)
                 continue
-            bulk.open += 1
-            self._send(connection, _Flight(bulk, message[0], message[1], 0.0))
+            self._begin(connection, bulk, *message)
             if bulk.exhausted:
                 self._bulks.remove(bulk)
             elif len(self._bulks) > 1:
@@ -240,6 +241,17 @@ class Publisher:
             bulk.exhausted = bulk.single  # known to be its last: it need not wait for another turn to end
             return message
         return None
+
+    def _begin(self, connection: DirectConnection, bulk: _Bulk, position: int, message: Outgoing) -> None:
+        """Send a message for the first time; one whose time is over already is not sent."""
+        bulk.open += 1
+        flight = _Flight(bulk, position, message, 0.0)
+        if message.expiry_s is not None and message.expiry_s <= 0:
+            self._finish(flight, PublishOutcome.DROPPED)
+            return
+        if message.expiry_s is not None and not message.expiry_anew:
+            flight.expires_at = self.monotonic() + message.expiry_s
+        self._send(connection, flight)
 
     def _send(self, connection: DirectConnection, flight: _Flight) -> None:
         try:
@@ -263,13 +275,16 @@ class Publisher:
         self._waiting[flight] = asyncio.get_running_loop().call_later(pause_s, self._retry, flight)
 
     def _retry(self, flight: _Flight) -> None:
-        """Send once more, unless something newer went out on the same topic: a vehicle must never go back to an older command."""
+        """Send once more, unless its time is over or something newer went out on its topic: no vehicle may go back to an older command."""
         if self._waiting.pop(flight, None) is None or self._connection is None:
             return
-        if self._newest.get(flight.message.topic, flight.serial) > flight.serial:
+        left_s = flight.expires_at - self.monotonic()
+        if left_s <= 0 or self._newest.get(flight.message.topic, flight.serial) > flight.serial:
             self._finish(flight, PublishOutcome.FAILED)
-        else:
-            self._send(self._connection, flight)
+            return
+        if left_s < math.inf:
+            flight.message = replace(flight.message, expiry_s=left_s)
+        self._send(self._connection, flight)
 
     def _finish(self, flight: _Flight, outcome: PublishOutcome) -> None:
         self._count(outcome)

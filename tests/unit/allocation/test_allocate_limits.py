@@ -1,6 +1,7 @@
 """Minimum power, sites and feeders, segments, and input that is no problem."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,12 @@ BY_SOC = Weights(soc=1.0, time=0.0, priority=0.0, price=0.0, wear=0.0, fairness=
 NONE = replace(BY_SOC, soc=0.0)
 
 
-def _problem(target_kw: float, fleet: VehicleColumns, headroom: float | list[float] = 11.0, **more: object) -> Problem:
+def _problem(target_kw: float, fleet: VehicleColumns, headroom: float | list[float] = 11.0, **more: Any) -> Problem:
     n = len(fleet)
     problem = Problem(
         target_kw, fleet, np.broadcast_to(np.asarray(headroom, float), (n,)).copy(), np.ones(n, bool), np.ones(n), 900.0, BY_SOC
     )
-    return replace(problem, **more)  # type: ignore[arg-type]  # columns by name
+    return replace(problem, **more)
 
 
 def _site_tree(n: int, **limits: list[float]) -> SiteTree:
@@ -162,9 +163,9 @@ def test_minimum_power_respects_the_site() -> None:
         ({"names": ("one",)}, "1 rows for 3 nodes"),
     ],
 )
-def test_a_contradicting_tree_is_refused(wrong: dict[str, object], message: str) -> None:
+def test_a_contradicting_tree_is_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(AllocationError, match=message):
-        replace(_site_tree(2), **wrong)  # type: ignore[arg-type]  # a table of columns
+        replace(_site_tree(2), **wrong)
 
 
 def test_a_tree_with_a_cycle_is_refused() -> None:
@@ -247,6 +248,6 @@ def test_weights_that_sum_to_zero_make_everybody_equal_by_headroom() -> None:
         ("segmented", {"segments": (SegmentRule(0, "segmented", BY_SOC),)}, "for segment 0: known are"),
     ],
 )
-def test_what_is_no_problem_is_refused_with_what_to_change(name: str, changes: dict[str, object], message: str) -> None:
+def test_what_is_no_problem_is_refused_with_what_to_change(name: str, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(AllocationError, match=message):
-        allocate(name, replace(_problem(5.0, vehicles(2)), **changes))  # type: ignore[arg-type]  # a table of columns
+        allocate(name, replace(_problem(5.0, vehicles(2)), **changes))

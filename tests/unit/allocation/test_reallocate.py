@@ -1,6 +1,7 @@
 """After refusals, limits and silence: who makes up for it."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -230,11 +231,11 @@ def test_a_site_that_needs_more_than_its_vehicles_have_does_not_stand_in_the_way
         ({"fixed": np.zeros(3, np.bool_)}, "fixed has 3 rows for 2 vehicles"),
     ],
 )
-def test_what_is_no_problem_is_refused(change: dict[str, object], message: str) -> None:
-    arguments: dict[str, object] = {"strategy": "balanced", "shortfall_kw": 1.0, "held_kw": np.zeros(2)} | change
+def test_what_is_no_problem_is_refused(change: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {"strategy": "balanced", "shortfall_kw": 1.0, "held_kw": np.zeros(2)} | change
     strategy, shortfall = arguments.pop("strategy"), arguments.pop("shortfall_kw")
     with pytest.raises(AllocationError, match=message):
-        reallocate(strategy, shortfall, _problem(2, 1.0), **arguments)  # type: ignore[arg-type]  # wrong values are the point
+        reallocate(strategy, shortfall, _problem(2, 1.0), **arguments)
 
 
 def test_an_empty_fleet_is_hopeless() -> None:

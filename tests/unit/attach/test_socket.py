@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from tests.unit.attach.scripted_port import FIRST_ID, READY, TS, ScriptedPort, dispatch_event, until
 from v2g_console.attach import client as client_module
 from v2g_console.attach import frames, listening, session
+from v2g_console.attach import server as server_module
 from v2g_console.attach.client import SocketClient
 from v2g_console.attach.errors import (
     ContractMismatchError,
@@ -30,14 +31,14 @@ from v2g_console.attach.errors import (
     EngineNotRunningError,
     SocketPathError,
 )
-from v2g_console.attach.peer import Peer
+from v2g_console.attach.peer import Peer, PeerNames
 from v2g_console.attach.server import SocketServer
 from v2g_console.attach.shelf import Shelf
 from v2g_console.contract import CONTRACT_VERSION
 from v2g_console.contract.events import DispatchCompleted, RequestAccepted
 from v2g_console.contract.link import LinkHealth
-from v2g_console.contract.replies import Accepted, FleetPage, FleetRow, PlanView, Refusal, Refused, Reply, StatusView
-from v2g_console.contract.requests import Cancel, Dispatch, Fleet, Origin, Request, Status, Stop
+from v2g_console.contract.replies import Accepted, FleetPage, FleetRow, IdentityView, PlanView, Refusal, Refused, Reply, StatusView
+from v2g_console.contract.requests import Cancel, Credentials, Dispatch, Fleet, Origin, Request, Status, Stop
 from v2g_console.contract.snapshot import DispatchView, EngineInfo, FleetSummary
 from v2g_console.contract.stop import StopView
 from v2g_console.domain.states import DispatchState
@@ -134,12 +135,14 @@ async def test_requests_arrive_as_they_were_made(path: Path) -> None:
 
 async def test_the_kernel_says_who_asks_whatever_the_caller_claims(path: Path) -> None:
     port = ScriptedPort()
+    mine = Credentials(uid=os.geteuid(), gids=(os.getegid(), *sorted(os.getgroups())))
+    claimed = Credentials(uid=0, gids=(0, 27))
     async with serving(port, path), SocketClient(path) as engine:
         await engine.request(Status(), Origin(user="supervisor", way="cli", detail="trust me"))
-        await engine.request(Status(), Origin(user="supervisor", way="signal\x1b[2J"))
+        await engine.request(Status(), Origin(user="supervisor", way="signal\x1b[2J", credentials=claimed))
     assert [origin for _, origin in port.requests] == [
-        Origin(user=getpass.getuser(), way="socket", detail=f"pid {os.getpid()}, cli"),
-        Origin(user=getpass.getuser(), way="socket", detail=f"pid {os.getpid()}"),
+        Origin(user=getpass.getuser(), way="socket", detail=f"pid {os.getpid()}, cli", credentials=mine),
+        Origin(user=getpass.getuser(), way="socket", detail=f"pid {os.getpid()}", credentials=mine),
     ]
 
 
@@ -158,7 +161,10 @@ async def test_events_are_carried_and_awaited(path: Path) -> None:
 
 
 async def test_answers_of_somebody_elses_queries_stay_out_of_the_stream(path: Path) -> None:
-    port = ScriptedPort()
+    async def auditor(request: Request, origin: Origin) -> Reply:
+        return Accepted(request="identity", result=IdentityView(user=origin.user, role="auditor", may=("identity", "journal")))
+
+    port = ScriptedPort(auditor)
     event = RequestAccepted(ts=TS, request="status", by="marie", way="commands", result=msgspec.Raw(b'{"vehicles":200}'))
     async with serving(port, path), SocketClient(path) as engine:
         await port.emit(event)
@@ -603,12 +609,37 @@ def test_no_bytes_from_a_caller_raise_in_the_engine(greets: bool, bodies: list[b
         reader.feed_data((HELLO_FRAME if greets else b"") + b"".join(map(frames.framed, bodies)) + rest)
         reader.feed_eof()
         port, requests = ScriptedPort(), set[asyncio.Task[None]]()
-        peer = Peer(pid=1, uid=1000, user="ana")
+        peer = Peer(pid=1, credentials=Credentials(uid=1000, gids=(1000,)))
         writer: asyncio.StreamWriter = sink  # type: ignore[assignment]  # the part of one that a session uses
-        served = session.Session(port, reader, writer, peer=peer, shelf=Shelf(port), instance="i", requests=requests, most_requests=64)
+        served = session.Session(
+            port, reader, writer, peer=peer, names=PeerNames(), shelf=Shelf(port), instance="i", requests=requests, most_requests=64
+        )
         await served.run()
         await asyncio.gather(*requests)
         return sink.written
 
     written = asyncio.run(serve())
     assert not greets or written.startswith(b"\0\0")
+
+
+async def test_a_socket_file_that_somebody_removes_is_made_again_and_those_attached_stay(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "LOOK_EVERY_S", 0.01)
+    async with serving(ScriptedPort(), path), SocketClient(path) as before:
+        path.unlink()
+        await until(path.exists)
+        async with SocketClient(path) as after:
+            assert isinstance(await after.request(Status(), CLI), Accepted)
+        assert isinstance(await before.request(Status(), CLI), Accepted)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    assert not path.exists()
+
+
+async def test_what_somebody_puts_in_the_place_of_the_socket_is_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "LOOK_EVERY_S", 0.01)
+    async with serving(ScriptedPort(), path):
+        path.unlink()
+        path.write_text("mine")
+        await asyncio.sleep(0.05)
+    assert path.read_text() == "mine"

@@ -1,6 +1,7 @@
 """Where the socket is, and which folders are trusted."""
 
 import os
+import socket
 import tempfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from v2g_console.attach import paths
 from v2g_console.attach.errors import SocketPathError
-from v2g_console.attach.paths import check_before_connecting, find_console_socket, find_socket, make_folder, socket_path
+from v2g_console.attach.paths import check_before_connecting, find_console_socket, find_socket, make_folder, running_demos, socket_path
 from v2g_console.config.settings import SocketSettings
 
 
@@ -104,13 +105,26 @@ def test_a_console_finds_the_one_demo_when_no_engine_runs(tmp_path: Path, monkey
     monkeypatch.setattr(paths, "SYSTEM_FOLDER", tmp_path / "none")
     folder = tmp_path / "v2g-console"
     folder.mkdir()
-    usual, demo = folder / "v2g-console.sock", folder / "demo-4711.sock"
+    usual, demo, other = (folder / name for name in ("v2g-console.sock", "demo-4711.sock", "demo-4712.sock"))
     assert find_console_socket(SocketSettings()) == usual
-    demo.touch()
-    assert find_console_socket(SocketSettings()) == demo
-    assert find_console_socket(SocketSettings(path=tmp_path / "mine.sock")) == tmp_path / "mine.sock"
-    (folder / "demo-4712.sock").touch()
-    assert find_console_socket(SocketSettings()) == usual, "which of two is not for us to say"
-    usual.touch()
-    (folder / "demo-4712.sock").unlink()
-    assert find_console_socket(SocketSettings()) == usual
+    left_over(folder / "demo-1.sock")
+    with listener_at(demo):
+        assert find_console_socket(SocketSettings()) == demo, "what a killed demo left is no demo"
+        assert find_console_socket(SocketSettings(path=tmp_path / "mine.sock")) == tmp_path / "mine.sock"
+        assert running_demos(SocketSettings()) == [demo]
+        assert running_demos(SocketSettings(path=tmp_path / "mine.sock")) == []
+        with listener_at(other), pytest.raises(SocketPathError, match=f"2 demos are: name one with --socket: {demo}, {other}"):
+            find_console_socket(SocketSettings())
+        usual.touch()
+        assert find_console_socket(SocketSettings()) == usual
+
+
+def listener_at(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    listener.listen(1)
+    return listener
+
+
+def left_over(path: Path) -> None:
+    listener_at(path).close()

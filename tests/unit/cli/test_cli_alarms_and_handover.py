@@ -106,5 +106,8 @@ def test_the_handover_report_is_markdown_for_people_and_json_for_machines(tmp_pa
     out = capsys.readouterr().out
     assert out.startswith("# Handover paris-nord") and "## Shelved alarms" in out and "call RTE" in out and "\x1b" not in out
     assert engine.requests == [ask.Handover(since_s=43_200.0)]
+    assert run(["handover", "--format", "text"], engine, tmp_path) == ExitCode.DONE
+    plain = capsys.readouterr().out
+    assert plain.startswith("Handover paris-nord\n=====") and "#" not in plain and "**" not in plain and "broker\\_untuned" not in plain
     assert run(["handover", "--json"], engine, tmp_path) == ExitCode.DONE
     assert "call RTE" in json.dumps(json.loads(capsys.readouterr().out))

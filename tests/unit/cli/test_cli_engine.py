@@ -1,5 +1,6 @@
 """Commands to a running engine, over a real socket."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import pytest
 
 from tests.unit.cli.answers import DISPATCH, ID, plan, status, vehicle
 from tests.unit.cli.engine_in_a_thread import ScriptedEngine, listening
+from v2g_console.attach import paths
+from v2g_console.cli import dispatch_talk
 from v2g_console.cli.entry import exit_code
 from v2g_console.contract.events import DispatchActive, DispatchCompleted, DispatchFailed, DispatchSending, DispatchStopped, Event
 from v2g_console.contract.exit_codes import ExitCode
@@ -66,6 +69,27 @@ def test_no_engine_is_exit_code_3_and_names_the_socket(tmp_path: Path, capsys: p
     assert "--standalone" in capsys.readouterr().err
 
 
+def test_a_demo_that_runs_is_named_but_never_asked_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text("{}")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr(paths, "SYSTEM_FOLDER", tmp_path / "none")
+    demo = tmp_path / "v2g-console" / "demo-4711.sock"
+    demo.parent.mkdir()
+    engine = ScriptedEngine(lambda _request: Accepted(request="stop"))
+    with listening(engine, demo):
+        assert exit_code(["stop"]) == ExitCode.NO_LINK
+        assert f"But a demo is running: to ask it, add --socket {demo}\n" in capsys.readouterr().err
+        assert engine.requests == []
+        assert exit_code(["stop", "--socket", str(demo)]) == ExitCode.DONE
+        with listening(engine, demo.with_name("demo-4712.sock")):
+            assert exit_code(["stop"]) == ExitCode.NO_LINK
+            assert f"But 2 demos are running: to ask one, add --socket {demo} or --socket " in capsys.readouterr().err
+    assert exit_code(["stop"]) == ExitCode.NO_LINK
+    assert "But" not in capsys.readouterr().err
+
+
 def test_status_for_people_and_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     engine = ScriptedEngine(lambda _request: Accepted(request="status", result=status()))
     with listening(engine, tmp_path / "engine.sock"):
@@ -97,6 +121,26 @@ def test_stop_works_beside_a_broken_configuration(tmp_path: Path, config: Path, 
         assert exit_code(["resume"]) == ExitCode.DONE
     assert engine.requests == [Stop(reason="fire drill"), Resume()]
     assert capsys.readouterr().out.splitlines()[0] == "stopped: 1 dispatch, 1 204 vehicles to release; `v2g-console resume` lifts it"
+
+
+def test_a_stop_pressed_again_says_who_has_confirmed_already(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = ScriptedEngine(lambda _request: Accepted(request="stop", result=StopView(dispatches=1, vehicles=1204, confirmed=1203)))
+    with listening(engine, tmp_path / "engine.sock"):
+        assert exit_code(["stop"]) == ExitCode.DONE
+    assert "1 204 vehicles to release, 1 203 confirmed already; " in capsys.readouterr().out
+
+
+def test_who_stops_waiting_is_told_how_to_end_the_dispatch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def interrupted(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(dispatch_talk, "_followed", interrupted)
+    engine = ScriptedEngine(lambda _request: Accepted(request="dispatch", dispatch_id=ID))
+    with listening(engine, tmp_path / "engine.sock"), pytest.raises(asyncio.CancelledError):
+        exit_code([*DISPATCH.split(), "--wait"])
+    assert f"the dispatch goes on; `v2g-console cancel {ID}` ends it" in capsys.readouterr().err
 
 
 def test_a_refusal_is_exit_code_5_with_reason_and_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,13 @@ def test_a_terminal_that_is_dumb_is_sent_to_plain(monkeypatch: pytest.MonkeyPatc
 def test_a_recording_never_replaces_a_file(recorded: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = Path(recorded).read_bytes()
     config = tmp_path / "config.yaml"
-    config.write_text(f"mqtt:\n  broker: mqtt://127.0.0.1:9\nmetrics:\n  port: 0\nsocket:\n  path: {tmp_path}/engine.sock\n", "utf-8")
+    sections = (
+        "mqtt:\n  broker: mqtt://127.0.0.1:9",
+        "metrics:\n  port: 0",
+        "journal:\n  backend: memory",
+        f"socket:\n  path: {tmp_path}/s",
+    )
+    config.write_text("\n".join(sections), "utf-8")
     assert exit_code(["run", "-c", str(config), "--no-ui", "--record", recorded]) == ExitCode.USAGE
     assert "a recording never replaces one: name another" in capsys.readouterr().err
     assert Path(recorded).read_bytes() == before

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from v2g_console.config.load import LoadedSettings, load
-from v2g_console.config.os_users import groups_of, own_user, unknown_groups, unknown_users, user_name
+from v2g_console.config.os_users import GROUPS, USERS, group_ids, groups_of, local_ids, own_user, user_ids, user_name
 from v2g_console.config.problems import ConfigError
 from v2g_console.domain.roles import Role
 
@@ -104,5 +104,11 @@ def test_the_operating_system_says_who_somebody_is_and_the_environment_does_not(
     assert user_name(4_000_000_000) == "uid:4000000000"
     assert "root" in groups_of("root")
     assert groups_of("no-such-user") == frozenset()
-    assert unknown_users(frozenset({"root", "no-such-user"})) == {"no-such-user"}
-    assert unknown_groups(frozenset({"root", "no-such-group"})) == {"no-such-group"}
+    assert user_ids(frozenset({"root", "no-such-user"})) == local_ids(USERS, frozenset({"root", "no-such-user"})) == {"root": 0}
+    assert group_ids(frozenset({"root", "no-such-group"})) == local_ids(GROUPS, frozenset({"root", "no-such-group"})) == {"root": 0}
+
+
+def test_files_of_users_may_be_missing_or_hold_anything(tmp_path: Path) -> None:
+    assert local_ids(tmp_path / "group", frozenset({"ops"})) == {}
+    (tmp_path / "group").write_bytes(b"+::::\nops\nops:x\n\xff\xfe:x:7:\nops:x:-1:ana\nops:x:1200:ana,ben\n")
+    assert local_ids(tmp_path / "group", frozenset({"ops", "+"})) == {"ops": 1200}

@@ -1,6 +1,7 @@
 """The contract is plain data: every request, reply and event survives JSON, and nothing unknown gets in."""
 
 import typing
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,12 +15,12 @@ from v2g_console.contract.snapshot import FLEET_STATE_NAMES, QUALITY_MARKS
 from v2g_console.contract.tags import TagKind, TagScope
 from v2g_console.domain.vehicle import Quality
 
-FIELDS = {"signal": "FCR", "power_kw": 50.0, "duration_s": 300.0}
+FIELDS: dict[str, Any] = {"signal": "FCR", "power_kw": 50.0, "duration_s": 300.0}
 EVERY_REQUEST = [
-    requests.Plan(**FIELDS),  # type: ignore[arg-type]
+    requests.Plan(**FIELDS),
     requests.Arm(plan_id="a1", revision=2, typed_kw=50.0),
     requests.Operate(plan_id="a1", revision=2),
-    requests.Dispatch(**FIELDS, dry_run=True, sites=("lyon-2",)),  # type: ignore[arg-type]
+    requests.Dispatch(**FIELDS, dry_run=True, sites=("lyon-2",)),
     requests.Update(dispatch_id="7f3a", power_kw=-5.0),
     requests.Cancel(dispatch_id="7f3a"),
     requests.Retry(dispatch_id="7f3a"),
@@ -39,13 +40,14 @@ EVERY_REQUEST = [
     requests.Reject(approval_id="p7f3a", reason="too much"),
     requests.Lock(idle_s=600.0),
     requests.Unlock(),
-    requests.Journal(before=900, kind="request", vehicle_id="veh-1"),
+    requests.Journal(before=900, kind="request", vehicle_id="veh-1", without=("acks",)),
     requests.JournalEntry(number=812),
     requests.ShelveAlarm(alarm_id="shortfall:7f3a", for_s=1800.0, reason="known"),
     requests.UnshelveAlarm(alarm_id="shortfall:7f3a"),
     requests.Note(text="call RTE at 15:00"),
     requests.Handover(since_s=43_200.0),
     requests.Forecast(),
+    requests.Configuration(),
 ]
 
 

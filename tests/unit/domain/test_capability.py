@@ -1,5 +1,7 @@
 """What a vehicle can do, by hand calculation, and what is left alone."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -98,8 +100,8 @@ def test_reduction_only_ends_at_zero() -> None:
         ({"min_soc": 0.51, "departure_s": 4000.0, "min_charge_kw": 4.1, "baseline_kw": -11.0}, "p_max_kw", -4.1),
     ],
 )
-def test_what_is_below_the_minimum_power_becomes_nothing_or_the_minimum(columns: dict[str, object], side: str, bound: float) -> None:
-    assert getattr(capability(vehicles(**columns), HOUR, RULES), side)[0] == bound  # type: ignore[arg-type]  # a table of columns
+def test_what_is_below_the_minimum_power_becomes_nothing_or_the_minimum(columns: dict[str, Any], side: str, bound: float) -> None:
+    assert getattr(capability(vehicles(**columns), HOUR, RULES), side)[0] == bound
 
 
 def test_a_minimum_power_that_would_break_the_ceiling_leaves_the_car_alone() -> None:
@@ -165,8 +167,8 @@ def test_an_empty_fleet_has_empty_bounds() -> None:
         ({"baseline_kw": -2.0, "min_charge_kw": 4.1}, -4.1),
     ],
 )
-def test_a_release_leaves_nobody_uncharged(columns: dict[str, object], setpoint_kw: float) -> None:
-    assert release_setpoint_kw(vehicles(**columns), RULES)[0] == pytest.approx(setpoint_kw)  # type: ignore[arg-type]  # a table of columns
+def test_a_release_leaves_nobody_uncharged(columns: dict[str, Any], setpoint_kw: float) -> None:
+    assert release_setpoint_kw(vehicles(**columns), RULES)[0] == pytest.approx(setpoint_kw)
 
 
 @pytest.mark.parametrize(("soc", "baseline_kw", "up_kw"), [(0.25, -7.0, 0.0), (0.25, 0.0, 0.0), (0.31, -7.0, 7.0), (0.3, -7.0, 7.0)])

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -134,9 +135,9 @@ class Bench:
         assert isinstance(reply, Refused), reply
         return reply
 
-    async def dispatch(self, signal: str = "FCR", power_kw: float = 10.0, duration_s: float = 60.0, **kwargs: object) -> Running:
+    async def dispatch(self, signal: str = "FCR", power_kw: float = 10.0, duration_s: float = 60.0, **kwargs: Any) -> Running:
         """A dispatch that must be accepted; it has not sent anything yet unless time passes."""
-        reply = await self.accepted(ask.Dispatch(signal=signal, power_kw=power_kw, duration_s=duration_s, **kwargs))  # type: ignore[arg-type]
+        reply = await self.accepted(ask.Dispatch(signal=signal, power_kw=power_kw, duration_s=duration_s, **kwargs))
         running = self.core.find(reply.dispatch_id)
         assert running is not None
         return running

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 
 from tests.unit.engine.cars import Answer, Car
@@ -118,7 +119,7 @@ class BenchLink(MqttLink):
     def _deliver(self, car: Car, payload: bytes) -> None:
         for ack in car.take(payload, self._clock.monotonic(), self._clock.utc() * 1000):
             if car.answer_s:
-                self._later(car.answer_s, lambda ack=ack: self.acknowledge(car, ack))  # type: ignore[misc]  # a default binds the loop's value
+                self._later(car.answer_s, partial(self.acknowledge, car, ack))
             else:
                 self.acknowledge(car, ack)
 

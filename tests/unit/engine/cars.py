@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Any
 
 from v2g_console.domain.ids import split_command_id
 from v2g_console.transport.codec import decode_command, encode_telemetry
@@ -146,6 +147,6 @@ class Car:
         return encode_telemetry(self.vehicle_id, Telemetry(self.soc, power_kw, self.available, None, utc_s, False))
 
 
-def cars(count: int, protocol: int = 1, *, first: int = 0, **kwargs: object) -> list[Car]:
+def cars(count: int, protocol: int = 1, *, first: int = 0, **kwargs: Any) -> list[Car]:
     """`count` vehicles of one kind, numbered from `first`."""
-    return [Car(f"veh{number:06d}", protocol, **kwargs) for number in range(first, first + count)]  # type: ignore[arg-type]  # fields of Car
+    return [Car(f"veh{number:06d}", protocol, **kwargs) for number in range(first, first + count)]

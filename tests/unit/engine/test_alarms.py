@@ -1,10 +1,12 @@
 """Alarms are raised once, say what to do, and are cleared when the cause is gone."""
 
+import pytest
+
 from tests.unit.engine.bench import OPERATOR, Bench, bench
 from tests.unit.engine.cars import Answer, cars
 from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
-from v2g_console.contract.events import AlarmAcknowledged, AlarmCleared, AlarmRaised, AlarmShelved, AlarmUnshelved
+from v2g_console.contract.events import AlarmAcknowledged, AlarmChanged, AlarmCleared, AlarmRaised, AlarmShelved, AlarmUnshelved
 from v2g_console.contract.replies import Refusal
 from v2g_console.domain.alarm_cycle import AlarmState
 from v2g_console.engine.alarms import Alarms
@@ -203,7 +205,8 @@ async def test_certificates_are_told_apart_and_the_limit_is_the_configured_one()
         assert await active(one) == []
         link.certificate_warn_days = 21.0
         assert await active(one) == ["certificate_expiring"]
-        assert one.told[-1].text == "the broker's certificate expires in 20.0 days"  # type: ignore[union-attr]  # an AlarmRaised
+        raised = one.told[-1]
+        assert isinstance(raised, AlarmRaised) and raised.text == "the broker's certificate expires in 20.0 days"
         link.certificate_days = link.client_certificate_days = -0.5
         await active(one)
         assert [alarm.text for alarm in (await one.engine.snapshot()).alarms] == ["our client certificate has expired"]
@@ -237,3 +240,42 @@ async def test_answers_to_an_update_that_may_still_come_in_time_raise_no_alarm()
         assert await active(one) == []
         await one.run_for(6.0)
         assert await active(one) == ["ack_rate_low", "shortfall"]
+
+
+@in_virtual_time
+async def test_figures_that_move_all_the_time_are_told_every_five_seconds_and_not_from_the_shelf() -> None:
+    async with bench(cars(1)) as one:
+        alarms = Alarms(one.core)
+        for second in range(21):
+            alarms.set("shortfall", "", True, f"{second} kW short")
+            alarms.set("ack_rate_low", "", True, f"{second} of 40 acknowledged")
+            if not second:
+                alarms.shelve("ack_rate_low", OPERATOR.user, "known", 600.0)
+            await one.run_for(1.0)
+        changed = [event.text for event in one.told if isinstance(event, AlarmChanged)]
+        assert changed == ["5 kW short", "10 kW short", "15 kW short", "20 kW short"]
+
+
+@pytest.mark.parametrize(("kind", "on_s"), [("link_lost", 0.0), ("journal_failing", 0.0), ("clock_offset", 5.0)])
+@in_virtual_time
+async def test_what_comes_and_goes_within_seconds_is_one_alarm(kind: str, on_s: float) -> None:
+    async with bench(cars(1)) as one:
+        alarms = Alarms(one.core)
+        for _ in range(5):
+            for holds in [*[True] * (int(on_s) + 2), False]:
+                alarms.set(kind, "", holds, "it comes and goes")
+                await one.run_for(1.0)
+        assert [type(event) for event in one.told if isinstance(event, AlarmRaised | AlarmCleared)] == [AlarmRaised]
+
+
+@in_virtual_time
+async def test_an_offset_about_the_limit_stays_one_alarm_until_it_is_clearly_below() -> None:
+    fleet = cars(4, 2)
+    async with bench(fleet) as one:
+        limit_s = one.settings.telemetry.max_clock_offset_s
+        for ahead_s, wanted in ((limit_s + 2.0, ["clock_offset"]), (limit_s * 0.9, ["clock_offset"]), (limit_s * 0.5, [])):
+            for _ in range(15):
+                one.core.fleet.clock_offset_s[:4] = ahead_s
+                one.engine._parts.watch._clock()
+                await one.run_for(0.5)
+            assert [alarm.kind for alarm in one.engine._parts.alarms.views() if alarm.active] == wanted

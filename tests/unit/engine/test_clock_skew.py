@@ -8,6 +8,7 @@ from tests.unit.engine.cars import Car, cars
 from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
 from v2g_console.contract.replies import PlanView, VehicleView
+from v2g_console.engine.clock import parse_rfc3339
 from v2g_console.transport.codec import encode_telemetry
 from v2g_console.transport.wire import Telemetry
 
@@ -119,3 +120,9 @@ async def test_the_limit_is_configured_and_a_vehicle_in_use_stays_in_use() -> No
         await one.run_for(5.0)
         assert [car.power_kw(0) for car in fleet] == pytest.approx([6.0] * 4)
         assert np.all(running.answered())
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "2026-13-40T25:00:00Z", "2026-11-23T14:00:00"])
+def test_a_time_that_is_none_is_told_how_to_be_written(text: str) -> None:
+    with pytest.raises(ValueError, match="2026-11-23T14:00:00Z"):
+        parse_rfc3339(text)

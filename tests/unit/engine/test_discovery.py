@@ -4,6 +4,7 @@ from tests.unit.engine.bench import Bench, bench
 from tests.unit.engine.cars import Car, cars
 from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
+from v2g_console.contract.events import EngineReady
 from v2g_console.contract.replies import VehicleView
 from v2g_console.transport.codec import encode_telemetry
 from v2g_console.transport.wire import Telemetry
@@ -17,9 +18,9 @@ def stranger(one: Bench, vehicle_id: str) -> None:
 async def test_ready_is_told_once_the_fleet_has_gone_quiet() -> None:
     async with bench(cars(5)) as one:
         await one.run_for(0.1)
-        ready = [event for event in one.told if event.__struct_config__.tag == "engine.ready"]
-        assert [(event.vehicles, event.protocol) for event in ready] == [(5, "MQTT 5")]  # type: ignore[union-attr]
-        assert 200 <= ready[0].startup_ms <= 400  # type: ignore[union-attr]
+        ready = [event for event in one.told if isinstance(event, EngineReady)]
+        assert [(event.vehicles, event.protocol) for event in ready] == [(5, "MQTT 5")]
+        assert 200 <= ready[0].startup_ms <= 400
 
 
 @in_virtual_time

@@ -39,7 +39,7 @@ async def test_it_begins_now_and_goes_on_at_the_full_hours_of_a_day() -> None:
 async def test_without_a_prediction_who_is_there_stays_and_now_is_what_the_summary_says() -> None:
     async with bench([*cars(4), *cars(2, first=4, available=False)]) as one:
         view = await forecast(one)
-        summary = one.engine._headroom.summary
+        summary = one.engine._parts.headroom.summary
     assert summary.up_kw > 0
     for point in view.points:
         assert (point.there_p50, point.there_p90) == (4.0, 4.0)

@@ -41,7 +41,7 @@ async def test_memory_and_lists_stay_bounded() -> None:
         assert len(core.past) == PAST_KEPT
         assert len(engine._owed) == 0
         assert engine._acting.lives == set()
-        assert engine._plans._plans == {}
+        assert engine._parts.plans._plans == {}
         assert core.stream._progress == {}
         assert len(core._notes) < 50
         # The stream's ring of 5000 events is still filling: about 6 events of 0.5 kB a dispatch.

@@ -1,15 +1,19 @@
 """The handover report: what is open, what ended, what was noted, and nothing that could deceive the reader."""
 
+import math
+
 import numpy as np
 
 from tests.unit.engine.bench import OPERATOR, Bench, bench
 from tests.unit.engine.cars import cars
 from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
+from v2g_console.contract.events import DispatchCompleted
 from v2g_console.contract.handover import HandoverView
 from v2g_console.contract.handover_text import handover_lines
 from v2g_console.contract.replies import Refusal
 from v2g_console.contract.tags import TagKind, TagScope
+from v2g_console.engine.clock import rfc3339
 from v2g_console.journal.port import JournalError
 from v2g_console.journal.told import Told
 from v2g_console.journal.wanted import Wanted
@@ -28,13 +32,13 @@ async def test_open_and_ended_dispatches_alarms_tags_overrides_and_notes_are_in_
     async with bench(cars(6)) as one:
         ended = await one.active("MA", 5.0, 30.0)
         await one.over(ended)
-        running = await one.active("MA", 10.0, 600.0, external_ref="RTE-42")
+        running = await one.active("MA", 10.0, 600.0, external_ref="RTE-42", note="dry run", test=True)
         one.link.receive_maximum = 20
         await one.run_for(1.5)
         await one.accepted(ask.ShelveAlarm(alarm_id="broker_untuned", for_s=600.0, reason="tuned tonight"))
         await one.accepted(ask.Tag(kind=TagKind.CAUTION, scope=TagScope.FLEET, note="storm"))
         await one.accepted(ask.Note(text="call RTE about the test at 15:00"))
-        one.core.overrides.begin(np.array([2]), one.clock.monotonic(), 0.0)
+        one.core.overrides.begin(np.array([2]), one.clock.monotonic(), math.inf)
         await one.run_for(0.5)
         found = await report(one)
         assert [view.dispatch_id for view in found.open_dispatches] == [running.dispatch_id]
@@ -44,6 +48,22 @@ async def test_open_and_ended_dispatches_alarms_tags_overrides_and_notes_are_in_
         text = "\n".join(handover_lines(found))
         for words in ("reference RTE-42", "tuned tonight", "CAUTION", "storm", "until it follows again", "call RTE about the test", "MA"):
             assert words in text, words
+        assert "noted: dry run; TEST" in text
+        assert "operational, not settlement values" in text
+
+
+@in_virtual_time
+async def test_a_scheduled_dispatch_says_when_it_begins_and_events_say_what_their_figures_are() -> None:
+    async with bench(cars(6)) as one:
+        ended = await one.active("MA", 5.0, 30.0)
+        await one.over(ended)
+        begins = rfc3339(one.clock.utc() + 3600.0)
+        await one.dispatch("MA", 10.0, 600.0, start_at=begins)
+        await one.run_for(0.5)
+        text = "\n".join(handover_lines(await report(one)))
+        assert f"begins {begins[:19].replace('T', ' ')}Z" in text
+        (completed,) = [event for event in one.told if isinstance(event, DispatchCompleted)]
+        assert completed.figures == "operational, not settlement"
 
 
 @in_virtual_time

@@ -29,7 +29,7 @@ async def test_no_dispatch_starts_and_nothing_is_published() -> None:
         assert [alarm.kind for alarm in alarms if alarm.active] == ["journal_failing"]
         one.journal.fails = None
         await one.active("MA", 6.0, 10.0)
-        await one.run_for(2.0)
+        await one.run_for(5.0)
         assert not any(alarm.active for alarm in (await one.engine.snapshot()).alarms)
 
 
@@ -141,7 +141,7 @@ async def test_the_alarm_is_over_when_the_journal_works_again_even_if_nobody_ask
         await one.run_for(5.0)
         assert [alarm.kind for alarm in (await one.engine.snapshot()).alarms if alarm.active] == ["journal_failing"]
         one.journal.fails = None
-        await one.run_for(3.0)
+        await one.run_for(6.0)
         assert not any(alarm.active for alarm in (await one.engine.snapshot()).alarms)
 
 

@@ -4,14 +4,20 @@ All of these were found by the chaos harness.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
 
 from tests.unit.engine.bench import Bench, bench
-from tests.unit.engine.cars import Car, cars
+from tests.unit.engine.cars import Answer, Car, cars
+from tests.unit.engine.crash import crash, found_in
 from tests.unit.engine.virtual_time import in_virtual_time
+from v2g_console.config.settings import Settings
 from v2g_console.contract import requests as ask
 from v2g_console.contract.replies import Refusal
 from v2g_console.domain.states import DispatchState
 from v2g_console.engine.dispatch import ReleaseState
+from v2g_console.journal.port import RoundRecord
 from v2g_console.transport.wire import Ack, CommandV1, CommandV2
 
 
@@ -107,6 +113,47 @@ async def test_a_v1_vehicle_that_answers_a_setpoint_while_its_release_is_on_its_
         assert await one.over(running) is DispatchState.CANCELLED
         await one.until(lambda: car.setpoint_kw == 0.0)
         assert running.release_counts[ReleaseState.CONFIRMED] == 1
+
+
+@pytest.mark.parametrize("moment", ["after its end", "while others are released"])
+@in_virtual_time
+async def test_a_v1_vehicle_that_got_an_old_setpoint_after_its_release_is_owed_it_also_after_a_crash(moment: str, tmp_path: Path) -> None:
+    fleet = [*cars(1), Car("veh000009", follows=False)]
+    first = Bench(fleet, Settings.model_validate({"dispatch": {"allocator": "equal", "reallocation": "none"}}))
+    await first.start()
+    running = await first.active("MA", 8.0, 60.0)
+    old = fleet[0].received[0].payload
+    fleet[1].answer_s = 2.0 if moment == "while others are released" else 0.02
+    await first.accepted(ask.Cancel(dispatch_id=running.dispatch_id))
+    await first.run_for(1.0)
+    assert running.over is (moment == "after its end")
+    assert fleet[0].setpoint_kw == 0.0
+    arrives_again(first, fleet[0], old)
+    fleet[0].answer = Answer.NEVER
+    await first.run_for(0.1)
+    kinds = [record.kind for record in first.journal.records() if isinstance(record, RoundRecord)]
+    assert kinds == ["send", "release", "relapse", "release"], "written before its release goes out"
+    found = await crash(first, tmp_path)
+    standing = [*(left.standing for left in found.owed), *(left.standing for left in found.unfinished)]
+    assert "veh000000" in {name for one in standing for name in one.vehicle_ids}
+    fleet[0].answer, fleet[0].setpoint_kw = Answer.YES, 4.0  # the release was lost on its way
+    async with bench(fleet, found=found) as one:
+        await one.until(lambda: fleet[0].setpoint_kw == 0.0)
+        await one.until(lambda: len(one.engine._owed) == 0)
+
+
+@in_virtual_time
+async def test_a_relapse_that_is_settled_leaves_nothing_behind_in_the_journal(tmp_path: Path) -> None:
+    fleet = cars(2)
+    async with bench(fleet) as one:
+        running = await one.active("MA", 8.0, 10.0)
+        old = fleet[0].received[0].payload
+        await one.over(running)
+        arrives_again(one, fleet[0], old)
+        await one.until(lambda: running.release_counts[ReleaseState.CONFIRMED] == 2)
+        await one.run_for(0.1)
+        found = found_in(one.journal.records(), tmp_path / "settled.db")
+        assert (found.owed, found.unfinished) == ((), ())
 
 
 @in_virtual_time

@@ -87,7 +87,7 @@ async def test_the_link_lost_is_told_and_is_an_alarm() -> None:
         assert [(alarm.kind, alarm.priority, alarm.active) for alarm in alarms] == [("link_lost", 1, True)]
         assert alarms[0].response
         one.link.up()
-        await one.run_for(2.0)
+        await one.run_for(5.0)
         assert not any(alarm.active for alarm in (await one.engine.snapshot()).alarms)
         states = [event.state for event in one.told if isinstance(event, LinkChanged)]
         assert states == ["up", "down", "up"]

@@ -2,12 +2,17 @@
 
 import math
 
+import pytest
+
 from tests.unit.engine.bench import Bench, bench
 from tests.unit.engine.cars import Answer, cars
 from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
+from v2g_console.contract.events import HoldsStanding, LocalOverride, OverrideBegun, OverrideEnded
 from v2g_console.contract.replies import PlanView, VehicleView
 from v2g_console.domain.states import CommandState
+from v2g_console.journal.holds import Holds
+from v2g_console.journal.recovery import Recovered
 from v2g_console.transport.codec import encode_ack
 from v2g_console.transport.wire import Ack
 
@@ -88,3 +93,37 @@ async def test_it_is_released_like_all_others() -> None:
         car = one.fleet["veh000000"]
         assert car.answer is Answer.YES
         assert [received.release for received in car.received] == [False, True]
+
+
+@pytest.mark.parametrize("local_override_s", [0, 900])
+@in_virtual_time
+async def test_a_restart_goes_on_leaving_it_alone_until_it_follows_again(local_override_s: int) -> None:
+    sections = {"interlocks": {"local_override_s": local_override_s}}
+    async with bench(cars(3, 2), sections=sections) as one:
+        await one.accepted(await overridden(one))
+        await one.run_for(20.0)
+        (begun,) = [event for event in one.told if isinstance(event, OverrideBegun)]
+        assert begun.vehicles == ("veh000000",)
+        assert begun in one.journal.records()
+    held = Holds(overrides=(LocalOverride(vehicle_id="veh000000", until_ms=begun.until_ms),))
+    async with bench(cars(3, 2), found=Recovered(clean=False, holds=held), sections=sections) as again:
+        assert await left_out(again) == {"LOCAL_OVERRIDE": 1}
+        await again.active("MA", 6.0, 60.0)
+        assert again.fleet["veh000000"].received == []
+        await again.accepted(ask.ResetTrust(vehicle_id="veh000000"))
+        await again.run_for(0.5)
+        assert [event.vehicles for event in again.told if isinstance(event, OverrideEnded)] == [("veh000000",)]
+        assert "LOCAL_OVERRIDE" not in await left_out(again)
+
+
+@in_virtual_time
+async def test_a_wrong_date_at_a_restart_leaves_nobody_alone_for_longer_than_configured() -> None:
+    sections = {"interlocks": {"local_override_s": 100}}
+    held = Holds(
+        overrides=(LocalOverride(vehicle_id="veh000000", until_ms=9_000_000_000_000), LocalOverride(vehicle_id="veh000001", until_ms=1))
+    )
+    async with bench(cars(3, 2), found=Recovered(clean=False, holds=held), sections=sections) as one:
+        assert await left_out(one) == {"LOCAL_OVERRIDE": 1}
+        assert next(event.overrides for event in one.told if isinstance(event, HoldsStanding))[0].vehicle_id == "veh000000"
+        await one.run_for(100.0)
+        assert await left_out(one) == {}

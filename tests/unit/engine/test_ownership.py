@@ -36,6 +36,17 @@ async def test_a_plan_says_who_is_in_use() -> None:
 
 
 @in_virtual_time
+async def test_who_could_not_serve_anyway_is_not_told_as_in_use() -> None:
+    fleet = cars(3)
+    fleet[0].soc = 0.4  # enough for MA, too little for FCR
+    async with bench(fleet) as one:
+        await one.active("MA", 20.0, 60.0, vehicles=("veh000000", "veh000001"))
+        plan = (await one.accepted(ask.Plan(signal="FCR", power_kw=30.0, duration_s=60.0))).result
+        assert isinstance(plan, PlanView)
+        assert plan.left_out == {"SOC_BELOW_MIN": 1, "IN_USE": 1}
+
+
+@in_virtual_time
 async def test_vehicles_are_free_again_after_the_end() -> None:
     async with bench(cars(2)) as one:
         for _ in range(3):

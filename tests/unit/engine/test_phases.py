@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,8 +32,8 @@ def told(one: Bench) -> list[str]:
     return [event.kind for event in one.told if isinstance(event, Strategy)]
 
 
-async def planned(one: Bench, signal: str = "MA", **kwargs: object) -> PlanView:
-    plan = (await one.accepted(ask.Plan(signal=signal, duration_s=60.0, **kwargs))).result  # type: ignore[arg-type]  # fields of Plan
+async def planned(one: Bench, signal: str = "MA", **kwargs: Any) -> PlanView:
+    plan = (await one.accepted(ask.Plan(signal=signal, duration_s=60.0, **kwargs))).result
     assert isinstance(plan, PlanView)
     return plan
 

@@ -1,6 +1,7 @@
 """Random lives of sites with phase limits: dispatches, updates, preemption, silence, refusals, STOP; no phase is over its limit."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -50,9 +51,9 @@ def some_fleet(draw: random.Random) -> list[Car]:
                 natural_kw=draw.choice((0.0, 0.0, -1.5)),
             )
         )
-    hurry = {"departure_s": START_UTC_S + 1800.0, "min_soc": 0.8, "soc": 0.6}  # released to more charging than before
+    hurry: dict[str, Any] = {"departure_s": START_UTC_S + 1800.0, "min_soc": 0.8, "soc": 0.6}  # released to more charging than before
     for number in range(draw.randint(1, 3)):
-        cars.append(Car(f"old{number:06d}", 1, natural_kw=-2.0, **(hurry if draw.random() < 0.5 else {})))  # type: ignore[arg-type]
+        cars.append(Car(f"old{number:06d}", 1, natural_kw=-2.0, **(hurry if draw.random() < 0.5 else {})))
     for car in cars:
         car.answer, car.follows = draw.choice(ANSWERS), draw.random() < 0.9
         car.answer_s = draw.choice((0.02, 0.3, 4.0))

@@ -86,7 +86,7 @@ async def test_a_plan_may_be_dropped_and_only_so_many_are_kept() -> None:
         assert (await one.refused(ask.Arm(plan_id=first.plan_id, revision=1))).reason is Refusal.UNKNOWN_PLAN
         for _ in range(100):
             await plan(one)
-        assert len(one.engine._plans._plans) <= 32
+        assert len(one.engine._parts.plans._plans) <= 32
 
 
 @in_virtual_time

@@ -93,6 +93,24 @@ async def test_policy_release_releases_it_at_once(tmp_path: Path) -> None:
 
 
 @in_virtual_time
+async def test_who_has_not_described_itself_since_the_restart_is_released_to_its_baseline(tmp_path: Path) -> None:
+    fleet = cars(2, natural_kw=-3.0)
+    first = await start(fleet)
+    await first.active("MA", 4.0, 40.0)
+    found = await crash(first, tmp_path)
+    one = Bench([fleet[0]], Settings.model_validate({"dispatch": {"allocator": "equal", "on_recovery": "resume"}}), found=found)
+    one.link.cars[fleet[1].vehicle_id] = fleet[1]
+    describe = one.link.describe
+    one.link.describe = lambda car: describe(car) if car is fleet[0] else None  # type: ignore[method-assign]  # the other never does
+    await one.start()
+    running = only(one)
+    await one.until(lambda: running.state is DispatchState.ACTIVE)
+    assert one.owned(running) == 1
+    assert fleet[1].setpoint_kw == -3.0, "nothing is known of its battery: as it was before the dispatch"
+    await one.close()
+
+
+@in_virtual_time
 async def test_who_can_no_longer_give_is_released_and_the_others_go_on(tmp_path: Path) -> None:
     fleet = cars(4, natural_kw=-3.0)
     first = await start(fleet)

@@ -1,9 +1,11 @@
 """Every request of every role: what is allowed, what is refused, what is written down."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from tests.unit.engine.bench import Bench, bench
 from tests.unit.engine.cars import cars
 from tests.unit.engine.virtual_time import in_virtual_time
+from v2g_console.config import os_users
+from v2g_console.config.os_lookups import MOST
 from v2g_console.config.settings import AccessSettings
 from v2g_console.contract import requests as ask
 from v2g_console.contract.replies import Accepted, IdentityView, Refusal, Refused
@@ -42,20 +46,13 @@ def as_(role: Role, way: str = "socket") -> ask.Origin:
 
 def example(name: str) -> ask.Request:
     """Some request of that kind: every field that has no default is given something."""
-    kind, values = KINDS[name], {"signal": "FCR", "power_kw": 5.0, "duration_s": 60.0, "revision": 1, "idle_s": 600.0}
-    required = [field for field in kind.__struct_fields__ if field not in _defaults(kind)]
-    return kind(**{field: values.get(field, "x") for field in required})  # type: ignore[arg-type]  # of any kind
+    kind = KINDS[name]
+    values: dict[str, Any] = {"signal": "FCR", "power_kw": 5.0, "duration_s": 60.0, "revision": 1, "idle_s": 600.0}
+    return kind(**{field.name: values.get(field.name, "x") for field in msgspec.structs.fields(kind) if field.required})
 
 
 def latched(one: Bench) -> bool:
     return one.core.stop.stopped
-
-
-def _defaults(kind: type) -> set[str]:
-    fields, defaults = kind.__struct_fields__, kind.__struct_defaults__  # type: ignore[attr-defined]  # of msgspec structs
-    # Keyword-only fields have one entry each; those without a default hold msgspec.NODEFAULT.
-    named = zip(fields[len(fields) - len(defaults) :], defaults, strict=True)
-    return {field for field, default in named if default is not msgspec.NODEFAULT}
 
 
 def test_every_request_has_a_place_in_the_table() -> None:
@@ -280,3 +277,73 @@ async def test_a_name_that_nobody_has_is_told_at_the_start(caplog: pytest.LogCap
         "access.roles: this machine knows no user no-such-user",
         "access.roles: this machine knows no group no-such-group",
     ]
+
+
+async def numbered(access: Access, monkeypatch: pytest.MonkeyPatch, **groups: int) -> None:
+    """The engine has read /etc/group, in which these groups are, and no directory answers beyond that."""
+
+    def local_ids(database: Path, names: frozenset[str]) -> dict[str, int]:
+        return {name: number for name, number in (groups if database == os_users.GROUPS else {"sven": 3000}).items() if name in names}
+
+    def hangs(names: frozenset[str]) -> dict[str, int]:
+        raise OSError("the directory is down")
+
+    monkeypatch.setattr(os_users, "local_ids", local_ids)
+    monkeypatch.setattr(os_users, "user_ids", hangs)
+    await access.get_ready()
+
+
+def caller(user: str, uid: int, *gids: int) -> ask.Origin:
+    return ask.Origin(user=user, way="socket", credentials=ask.Credentials(uid=uid, gids=gids))
+
+
+async def test_a_stop_at_first_contact_waits_for_no_directory_if_the_kernel_knows_the_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = Directory(omar={"ops"})
+    access = by_groups(directory)
+    await numbered(access, monkeypatch, ops=1200, leads=1300, audit=1400)
+    monkeypatch.setattr(access_module, "LOOKUP_S", 0.02)
+    directory.answer.clear()
+    await access.check("stop", caller("omar", 2001, 100, 1200))
+    await access.check("cancel", caller("uid:2002", 2002, 1300))
+    for refused in (caller("aude", 2003, 100, 1400), caller("nobody", 2004), ask.Origin(user="omar2", way="socket")):
+        with pytest.raises(RefusalError, match="stop needs the role operator"):
+            await access.check("stop", refused)
+    with pytest.raises(RefusalError, match="dispatch needs the role operator"):
+        await access.check("dispatch", caller("omar", 2001, 1200))  # only what ends something goes by the kernel's word
+    directory.answer.set()
+    await access.close()
+
+
+async def test_who_is_named_in_the_configuration_stops_also_while_his_name_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    access = by_groups(Directory())
+    await numbered(access, monkeypatch, ops=1200)
+    await access.check("stop", caller("uid:3000", 3000))  # sven
+    with pytest.raises(RefusalError, match="uid:3001 is viewer"):
+        await access.check("stop", caller("uid:3001", 3001))
+    await access.close()
+
+
+async def test_a_name_in_the_configuration_and_a_fresh_answer_of_the_directory_count_more_than_the_kernel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    access = by_groups(Directory(gone=set()))
+    await numbered(access, monkeypatch, ops=1200)
+    assert await role(access, "gone") is Role.VIEWER
+    for refused in (caller("vic", 2005, 1200), caller("gone", 2006, 1200)):
+        with pytest.raises(RefusalError, match="stop needs the role operator"):
+            await access.check("stop", refused)
+    await access.close()
+
+
+async def test_look_ups_that_hang_leave_the_threads_of_all_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_module, "LOOKUP_S", 0.02)
+    directory = Directory()
+    access = by_groups(directory)
+    directory.answer.clear()
+    assert {await role(access, f"user{n}") for n in range(50)} == {Role.VIEWER}
+    assert directory.asked == MOST
+    # As many others at once as asyncio's own pool has threads: none of them waits for the directory.
+    barrier = threading.Barrier(min(32, (os.cpu_count() or 1) + 4))
+    await asyncio.wait_for(asyncio.gather(*(asyncio.to_thread(barrier.wait, 30) for _ in range(barrier.parties))), 30)
+    directory.answer.set()
+    await access.close()

@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
-from tests.unit.engine.bench import bench
-from tests.unit.engine.cars import Answer, cars
+from tests.unit.engine.bench import Bench, bench
+from tests.unit.engine.cars import Answer, Car, cars
 from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
 from v2g_console.contract.replies import Refusal
 from v2g_console.domain.states import DispatchState
+from v2g_console.engine.dispatch import ReleaseState, Running
 
 
 @in_virtual_time
@@ -72,3 +73,71 @@ async def test_close_twice_does_no_harm_and_leaves_no_task() -> None:
         await one.close()
         await one.engine.close()
         assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+
+async def _overtaken(one: Bench, fleet: list[Car]) -> Running:
+    """A dispatch whose setpoints arrived 0.3 s ago; their answers come in half a second, after those of releases sent now."""
+    for car in fleet:
+        car.answer_s = 0.8
+    running = await one.dispatch("MA", 2.0 * len(fleet), 600.0)
+    await one.run_for(0.3)
+    for car in fleet:
+        car.answer_s = 0.1
+    return running
+
+
+@in_virtual_time
+async def test_releases_that_became_due_again_while_leaving_are_waited_for() -> None:
+    fleet = [*cars(3), Car("veh000009", answer_s=0.9)]  # the last keeps the dispatch until the answers to the setpoints are there
+    async with bench(fleet) as one:
+        running = await _overtaken(one, fleet[:3])
+        begun = one.clock.monotonic()
+        fleet[3].answer_s = 0.55
+        assert await one.engine.wind_down("release") == 0
+        assert one.clock.monotonic() - begun < 1.5, "no longer than it takes"
+        assert running.release_counts[ReleaseState.CONFIRMED] == 4
+        assert [len(car.received) for car in fleet[:3]] == [3, 3, 3], "a setpoint, its release, and the release once more"
+
+
+@in_virtual_time
+async def test_whoever_leaves_waits_an_ack_timeout_at_most_for_what_is_owed() -> None:
+    fleet = cars(3)
+    async with bench(fleet, ack_timeout_seconds=4.0) as one:
+        running = await one.active("MA", 6.0, 600.0)
+        old = fleet[0].received[0].payload
+        await one.accepted(ask.Cancel(dispatch_id=running.dispatch_id))
+        await one.over(running)
+        one.link._deliver(fleet[0], old)
+        fleet[0].received.pop()
+        fleet[0].follows, fleet[0].answer, fleet[0].reports = False, Answer.NEVER, False
+        await one.until(lambda: len(one.engine._owed) == 1)
+        begun = one.clock.monotonic()
+        assert await one.engine.wind_down("release") == 1
+        assert 3.5 <= one.clock.monotonic() - begun <= 4.2
+        assert await one.engine.wind_down("release") == 1
+        assert one.clock.monotonic() - begun <= 4.2, "a second time nobody waits"
+
+
+@pytest.mark.parametrize("ends", ["hurried", "link lost"])
+@in_virtual_time
+async def test_nobody_waits_for_what_is_owed_when_hurried_or_without_a_link(ends: str) -> None:
+    fleet = cars(3)
+    async with bench(fleet) as one:
+        running = await one.active("MA", 6.0, 600.0)
+        old = fleet[0].received[0].payload
+        await one.accepted(ask.Cancel(dispatch_id=running.dispatch_id))
+        await one.over(running)
+        one.link._deliver(fleet[0], old)
+        fleet[0].received.pop()
+        fleet[0].answer, fleet[0].reports = Answer.NEVER, False
+        await one.until(lambda: len(one.engine._owed) == 1)
+        leaving = asyncio.create_task(one.engine.wind_down("release"))
+        await one.run_for(0.5)
+        assert not leaving.done()
+        begun = one.clock.monotonic()
+        if ends == "hurried":
+            one.engine.hurry()
+        else:
+            one.link.down()
+        assert await leaving == 1
+        assert one.clock.monotonic() - begun <= 1.1

@@ -33,7 +33,7 @@ async def test_nothing_in_a_snapshot_can_be_written() -> None:
                 with pytest.raises(ValueError, match="read-only"):
                     column[:] = 0
         with pytest.raises(dataclasses.FrozenInstanceError):
-            snapshot.number = 7  # type: ignore[misc]
+            snapshot.number = 7  # type: ignore[misc]  # that it can't be is the test
 
 
 @in_virtual_time

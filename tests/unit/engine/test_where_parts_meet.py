@@ -342,7 +342,7 @@ async def test_the_stop_list_names_who_holds_longest_first_among_many() -> None:
             car.answer, car.reports = Answer.NEVER, False
         await one.accepted(ask.Stop())
         await one.until(lambda: len(one.engine._owed) == 8)
-        view = one.engine._stopping.view(3)
+        view = one.engine._parts.stopping.view(3)
         assert view.silent == 8
         assert [silent.vehicle_id for silent in view.who[:2]] == ["veh000006", "veh000007"]
         assert len(view.who) == 3

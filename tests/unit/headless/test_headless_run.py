@@ -268,8 +268,9 @@ async def test_an_interrupted_run_prints_what_happens_while_it_winds_down(termin
     engine = Engine(completes=False)
     await engine.emit(READY)
 
-    async def release() -> None:
+    async def release() -> int:
         await engine.emit(dispatch_event(DispatchCancelled, "d1"))
+        return 0
 
     running = asyncio.create_task(terminal.run(engine, DISPATCH, wind_down=release))
     await until(lambda: engine.begun == 1)
@@ -280,10 +281,33 @@ async def test_an_interrupted_run_prints_what_happens_while_it_winds_down(termin
     assert lines[-1]["exit_code"] == 130
 
 
+@pytest.mark.parametrize("commands", [(), (DISPATCH,)])
+async def test_the_summary_tells_what_is_owed_at_the_end_not_what_was_found_at_the_restart(
+    terminal: Terminal, commands: tuple[str, ...]
+) -> None:
+    engine = Engine()
+    await engine.emit(READY, dispatch_event(DispatchFailed, FIRST_ID, owed=40))
+
+    async def release() -> int:
+        return 2
+
+    running = asyncio.create_task(terminal.run(engine, *commands, listen=not commands, wind_down=release))
+    await until(lambda: engine.polls >= 2)
+    if not commands:
+        terminal.stop.set()
+    assert await running == 0
+    assert terminal.output()[-1]["owed"] == 2
+
+
 async def test_an_engine_that_ends_while_winding_down_is_no_lost_link(terminal: Terminal) -> None:
     engine = Engine()
     await engine.emit(READY)
-    running = asyncio.create_task(terminal.run(engine, listen=True, wind_down=engine.go))
+
+    async def go() -> int:
+        await engine.go()
+        return 0
+
+    running = asyncio.create_task(terminal.run(engine, listen=True, wind_down=go))
     await until(lambda: engine.polls >= 2)
     terminal.stop.set()
     assert await running == 0

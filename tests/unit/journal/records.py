@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 
 from v2g_console.contract import events
+from v2g_console.journal.encoding import decoded
 from v2g_console.journal.port import AcksRecord, DispatchRecord, ReleasesRecord, RequestRecord, RoundRecord
+from v2g_console.journal.read import JournalReader
 from v2g_console.journal.sqlite import SqliteJournal, SqliteOptions
+from v2g_console.journal.wanted import Wanted
 
 NOW_MS = 1_795_438_800_000  # 2026-11-23T13:00:00Z
 DISPATCH = "6f1d2c3b4a5968778695a4b3c2d1e0f0"
@@ -18,13 +21,20 @@ OTHER = "c0ffee00c0ffee00c0ffee00c0ffee00"
 
 
 @asynccontextmanager
-async def journal_in(path: Path, **options: object) -> AsyncIterator[SqliteJournal]:
+async def journal_in(path: Path, **options: Any) -> AsyncIterator[SqliteJournal]:
     """An open journal, closed at the end."""
-    journal = SqliteJournal.open(SqliteOptions(path, **options))  # type: ignore[arg-type]  # fields of SqliteOptions
+    journal = SqliteJournal.open(SqliteOptions(path, **options))
     try:
         yield journal
     finally:
         await journal.close()
+
+
+def round_numbers(reader: JournalReader) -> list[int]:
+    """`seq` of every round in the file, in its order."""
+    records = [decoded(entry.content) for entry in reader.entries(Wanted(kind="round"))]
+    assert all(isinstance(one, RoundRecord) for one in records)
+    return [one.seq for one in records if isinstance(one, RoundRecord)]
 
 
 async def until(condition: Callable[[], bool]) -> None:

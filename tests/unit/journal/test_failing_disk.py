@@ -68,7 +68,7 @@ def test_a_full_disk_refuses_commits_keeps_notes_and_recovers(tmp_path: Path) ->
     with JournalReader(path) as reader:
         records = [decoded(entry.content) for entry in reader.entries(Wanted(dispatch_id=made.DISPATCH))]
         failures = [decoded(entry.content) for entry in reader.entries(Wanted(kind="journal.failed"))]
-        rounds = [decoded(entry.content).seq for entry in reader.entries(Wanted(kind="round"))]  # type: ignore[union-attr]
+        rounds = made.round_numbers(reader)
     # A disk that is nearly full takes a small batch now and then: each time the journal says what it refused before.
     assert sum(one.refused for one in failures if isinstance(one, Failed)) == len(errors)
     assert all(isinstance(one, Failed) and one.lost == 0 for one in failures)

@@ -4,7 +4,21 @@ import sqlite3
 from pathlib import Path
 
 from v2g_console.contract.alarms import ShelvedAlarm
-from v2g_console.contract.events import AlarmShelved, AlarmUnshelved, Event, HoldsStanding, StopLatched, StopLifted, TagAdded, TagRemoved
+from v2g_console.contract.events import (
+    AlarmShelved,
+    AlarmUnshelved,
+    ApprovalAsked,
+    ApprovalEnded,
+    Event,
+    HoldsStanding,
+    LocalOverride,
+    OverrideBegun,
+    OverrideEnded,
+    StopLatched,
+    StopLifted,
+    TagAdded,
+    TagRemoved,
+)
 from v2g_console.contract.tags import TagKind, TagScope, TagView
 from v2g_console.journal.holds import Holds
 from v2g_console.journal.port import RequestRecord
@@ -83,3 +97,26 @@ async def test_alarms_on_the_shelf_are_found_and_those_taken_back_are_not(tmp_pa
     back = AlarmUnshelved(ts=TS, alarm_id="broker_untuned", kind="broker_untuned", by="salma")
     found = await reopened(path, standing, *put, back)
     assert found.shelved == (shelved[0], shelved[2])
+
+
+async def test_local_overrides_that_have_begun_and_not_ended_are_found(tmp_path: Path) -> None:
+    old = LocalOverride(vehicle_id="veh000001", until_ms=MS)
+    standing = HoldsStanding(ts=TS, tags=(), stopped=False, overrides=(old, LocalOverride(vehicle_id="veh000002")))
+    begun = OverrideBegun(ts=TS, vehicles=("FR-ZOE:0042", "veh000002"), until_ms=MS + 900_000)
+    found = await reopened(tmp_path / "journal.db", standing, begun, OverrideEnded(ts=TS, vehicles=("veh000002",)))
+    assert found.overrides == (old, LocalOverride(vehicle_id="FR-ZOE:0042", until_ms=MS + 900_000))
+
+
+async def test_requests_that_wait_for_a_second_person_are_found_even_from_before_the_last_hour(tmp_path: Path) -> None:
+    asked = [
+        ApprovalAsked(
+            ts=TS, approval_id=f"ap-{n}", request="dispatch", by="ana", way="cli", signal="FCR", power_kw=9.0, limit_kw=5.0, expires_s=60.0
+        )
+        for n in range(3)
+    ]
+    standing = HoldsStanding(ts=TS, tags=(), stopped=False)
+    ended = ApprovalEnded(ts=TS, approval_id="ap-1", outcome="approved", by="ana", decided_by="sven")
+    path = tmp_path / "journal.db"
+    assert (await reopened(path, *asked, standing, ended)).asked == (asked[0], asked[2])
+    forgotten = [ApprovalEnded(ts=TS, approval_id=one.approval_id, outcome="not carried over", by="ana") for one in asked]
+    assert (await reopened(path, *forgotten)).asked == ()

@@ -72,7 +72,7 @@ def test_a_killed_writer_loses_nothing_that_was_answered(tmp_path: Path, first_s
             last = record.seq if isinstance(record, RoundRecord) else 0
             # It may hold more: what was committed, and killed before the answer was out.
             assert last >= answered, f"seed {seed}: answered up to {answered}, found {last}"
-            kept = [decoded(one.content).seq for one in reader.entries(Wanted(kind="round"))]  # type: ignore[union-attr]
+            kept = made.round_numbers(reader)
         assert kept == list(range(kept[0], last + 1)) if kept else last == 0, f"seed {seed}: a round in between is missing"
         rounds, seq = rounds + last - seq, last
     assert rounds > 0, "nothing was written: the kills came too early to show anything"

@@ -56,6 +56,7 @@ def found(path: Path, wanted: Wanted) -> list[str]:
         (Wanted(kind="round.release"), [8]),
         (Wanted(kind="dispatch"), [3, 5, 10, 11, 13]),
         (Wanted(kind="disp"), []),
+        (Wanted(kind="dispatch", without=("dispatch.active",)), [3, 10, 11]),
         (Wanted(vehicle_id="FR-LYO-00000"), [4, 6, 8, 9]),
         (Wanted(vehicle_id="FR-LYO-00002"), [4, 7, 8, 9, 12]),
         (Wanted(vehicle_id="FR-LYO-00002", kind="round", signal="MA"), [12]),
@@ -103,6 +104,17 @@ def test_the_story_of_a_dispatch(path: Path) -> None:
     assert last.state == 5
 
 
+async def test_a_relapse_keeps_what_a_vehicle_answered_before(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    async with made.journal_in(path) as journal:
+        await journal.commit_round(made.a_round(1, begun=made.a_dispatch()))
+        journal.note([made.some_acks(1), made.some_releases(ReleaseOutcome.OWED)])
+        await journal.commit_round(made.a_round(3, kind="relapse"))
+    with JournalReader(path) as reader:
+        first = next(iter(story(made.DISPATCH, reader.entries(Wanted(dispatch_id=made.DISPATCH))).vehicles.values()))
+    assert (first.seq, first.setpoint_kw, first.state, first.release) == (1, 7.4, 3, ReleaseOutcome.OWED)
+
+
 def test_a_dispatch_is_named_by_the_beginning_of_its_id(path: Path) -> None:
     with JournalReader(path) as reader:
         assert reader.find_dispatch("#6f1d") == made.DISPATCH
@@ -136,7 +148,7 @@ def test_show_tells_a_dispatch(path: Path, capsys: pytest.CaptureFixture[str]) -
     for part in (made.DISPATCH, "FCR", "by ines (console), smart", "2 acked, 1 rejected", "3 confirmed", "completed", "send", "release"):
         assert part in out, part
     assert exit_code(["journal", "show", "ffff", "--file", str(path)]) == ExitCode.FAILED
-    assert "no dispatch in" in capsys.readouterr().err
+    assert "no dispatch begins with 'ffff': `v2g-console journal ls` lists" in capsys.readouterr().err
 
 
 def test_verify_says_ok_with_the_head_and_its_exit_code_says_not(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

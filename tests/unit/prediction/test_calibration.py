@@ -59,34 +59,6 @@ def test_nonsense_stated_is_kept_within_bounds() -> None:
     assert likely.tolist() == [0.5, 0.0, 1.0, 1.0]
 
 
-def _leaves_at_eight(days: int) -> HistoryPrediction:
-    """Vehicle 0 is away from 8 to 18, vehicle 1 always there, vehicle 2 away at midnight, vehicle 3 never seen."""
-    history, rows = HistoryPrediction(), np.arange(3)
-    for at_s in np.arange(MONDAY, MONDAY + days * DAY + 1.0, STEP_S):
-        hour = at_s % DAY / HOUR
-        history.observe(rows, np.array([hour < 8 or hour >= 18, True, hour > 0]), float(at_s))
-    return history
-
-
-def test_the_time_of_leaving_is_learnt() -> None:
-    history, midnight = _leaves_at_eight(14), MONDAY + 14 * DAY
-    median = history.departure_quantile_s(4, midnight, 0.5)
-    early, late = history.departure_quantile_s(4, midnight, 0.1), history.departure_quantile_s(4, midnight, 0.9)
-    assert 7 * HOUR < median[0] < 9 * HOUR
-    assert early[0] < median[0] < late[0] < 12 * HOUR
-    assert median[1] > 5 * 24 * HOUR
-    assert early[1] > 12 * HOUR
-    assert median[2] == 0.0
-    assert median[3] == np.inf
-
-
-def test_a_quantile_must_be_one() -> None:
-    for q in (0.0, 1.0, -0.1, float("nan")):
-        with pytest.raises(ValueError, match="q must be"):
-            HistoryPrediction().departure_quantile_s(1, MONDAY, q)
-
-
-def test_without_a_forecast_nothing_is_known_of_departures() -> None:
+def test_without_a_forecast_everybody_is_there() -> None:
     engine: PredictionEngine = NoPrediction()
-    assert engine.departure_quantile_s(2, MONDAY, 0.5).tolist() == [np.inf, np.inf]
     assert engine.availability(2, MONDAY, HOUR, np.zeros(2)).tolist() == [1.0, 1.0]

@@ -90,7 +90,7 @@ def an_engine(name: str, demo: bool = False) -> ScriptedEngine:
 
 
 def test_all_finds_every_engine_that_runs_by_its_own_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime_sites, "TOLD_WITHIN_S", 0.3)
+    monkeypatch.setattr(runtime_sites, "TOLD_WITHIN_S", 1.0)
     elsewhere = folder / "else"
     elsewhere.mkdir()
     hung = socket.socket(socket.AF_UNIX)

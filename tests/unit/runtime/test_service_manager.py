@@ -62,6 +62,12 @@ def engine(*, ready: bool = True, link: LinkHealth | None = None) -> Beaten:
     return port
 
 
+async def one_more_beat(port: Beaten, systemd: Listener) -> None:
+    beats = systemd.heard().count("WATCHDOG=1")
+    port.ticks += 1
+    await until(lambda: systemd.heard().count("WATCHDOG=1") > beats)
+
+
 async def test_readiness_watchdog_status_and_the_end_are_told(address: str, systemd: Listener) -> None:
     port, stop = engine(ready=False), asyncio.Event()
     manager = ServiceManager({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "30000", "WATCHDOG_PID": str(os.getpid())})
@@ -72,9 +78,7 @@ async def test_readiness_watchdog_status_and_the_end_are_told(address: str, syst
     await until(lambda: "READY=1" in systemd.heard())
     assert "STATUS=ready; link up; 200 vehicles; 2 active dispatches" in systemd.heard()
     for _ in range(3):
-        beats = systemd.heard().count("WATCHDOG=1")
-        port.ticks += 1
-        await until(lambda beats=beats: systemd.heard().count("WATCHDOG=1") > beats)  # type: ignore[misc]  # the loop's value
+        await one_more_beat(port, systemd)
     looks, beats = port.looks, systemd.heard().count("WATCHDOG=1")
     await until(lambda: port.looks > looks + 2)
     assert systemd.heard().count("WATCHDOG=1") == beats, "an engine that ticks no more is not called alive"

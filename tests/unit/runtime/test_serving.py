@@ -6,8 +6,9 @@ import logging
 import os
 import re
 import shlex
+import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,28 @@ async def test_a_console_that_does_not_end_is_killed(site: Site, monkeypatch: py
     assert "did not end: killed" in caplog.text
 
 
+@pytest.fixture
+def signals_restored() -> Iterator[None]:
+    """`serve` leaves the signals of its process ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals_restored")
+async def test_it_ends_at_a_signal_and_hears_no_other_from_then_on() -> None:
+    address = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(serving.serve(ServeOptions("127.0.0.1", unused_port(), TOKEN), address.set_result))
+    async with asyncio.timeout(20.0):
+        await address
+        signal.raise_signal(signal.SIGTERM)
+        await running
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == [signal.SIG_IGN] * 2
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("signals_restored")
 async def test_the_token_is_in_no_log(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
     caplog.set_level(logging.DEBUG)
     address = asyncio.get_running_loop().create_future()

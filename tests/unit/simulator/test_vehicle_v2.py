@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -51,8 +52,8 @@ def test_what_can_not_be_done_is_limited_with_a_reason(asked_kw: float, soc: flo
         ({"trips": Trips(first_departure_s=9e9, back_at_s=600.0)}, "NOT_AVAILABLE"),
     ],
 )
-def test_a_refusal_says_why_and_has_no_effect(changes: dict[str, object], reason: str) -> None:
-    vehicle = Vehicle(spec_of(2, **changes), START)  # type: ignore[arg-type]
+def test_a_refusal_says_why_and_has_no_effect(changes: dict[str, Any], reason: str) -> None:
+    vehicle = Vehicle(spec_of(2, **changes), START)
     assert answer(vehicle, vehicle.receive(order_v2(5.0, 10), START)) == ("rejected", 0.0, reason)
     assert vehicle.power_kw(START) == 0.0
 
@@ -147,9 +148,9 @@ def test_a_late_command_is_refused_as_expired() -> None:
 
 
 @pytest.mark.parametrize("dates", [{"valid_s": -1.0}, {"hold_s": 0}])
-def test_a_command_whose_lease_is_over_is_refused_as_expired(dates: dict[str, float]) -> None:
+def test_a_command_whose_lease_is_over_is_refused_as_expired(dates: dict[str, Any]) -> None:
     vehicle = Vehicle(spec_of(2), START)
-    command = order_v2(5.0, 10, **dates)  # type: ignore[arg-type]
+    command = order_v2(5.0, 10, **dates)
     assert answer(vehicle, vehicle.receive(command, START)) == ("expired", 0.0, "EXPIRED")
 
 

@@ -1,6 +1,7 @@
 """Vehicles and commands for the tests of behaviour."""
 
 import dataclasses
+from typing import Any
 
 from v2g_console.simulator.battery import Battery
 from v2g_console.simulator.moment import Moment
@@ -11,7 +12,7 @@ START = Moment(5_000.0, 1_795_441_129.0)
 DISPATCH = "5d8f0b5e6c1f4a7e9b3a1c2d3e4f5a6b"
 
 
-def spec_of(protocol: int, *, is_v2g: bool = True, soc: float = 0.7, fault: Fault = Fault.NONE, **changes: object) -> VehicleSpec:
+def spec_of(protocol: int, *, is_v2g: bool = True, soc: float = 0.7, fault: Fault = Fault.NONE, **changes: Any) -> VehicleSpec:
     battery = Battery(
         capacity_kwh=60.0,
         max_charge_kw=11.0,
@@ -33,7 +34,7 @@ def spec_of(protocol: int, *, is_v2g: bool = True, soc: float = 0.7, fault: Faul
         segment="commuter",
         fault=fault,
     )
-    return dataclasses.replace(spec, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(spec, **changes)
 
 
 def order_v1(power_kw: float, position: int = 0) -> CommandV1:

@@ -192,3 +192,29 @@ async def test_a_command_is_not_repeated_after_a_newer_one_went_out_on_its_topic
     await older
     assert bench.outcomes == {0: FAILED}
     assert [message.payload for message in bench.wire.sent] == [b"setpoint", b"release"]
+
+
+async def test_what_is_repeated_has_what_is_left_of_its_time_and_is_not_repeated_without_any() -> None:
+    bench = Bench(max_retries=5)
+    bulk = bench.bulk(iter([Outgoing("t", b"", 1, expiry_s=5.0), Outgoing("release", b"", 1, expiry_s=5.0, expiry_anew=True)]))
+    for _ in range(3):
+        await turns()
+        bench.now_s += 3.0
+        bench.publisher.tick()
+    await turns()
+    sent = [(message.topic, message.expiry_s) for message in bench.wire.sent]
+    assert [left_s for topic, left_s in sent if topic == "t"] == [5.0, 2.0], "the third time it would be too late"
+    assert [left_s for topic, left_s in sent if topic == "release"] == [5.0] * 4, "that may arrive late"
+    assert bench.outcomes == {0: FAILED}
+    assert bench.publisher.counts.failed == 1
+    bench.publisher.on_puback(len(sent), 0)
+    await bulk
+    assert bench.outcomes == {0: FAILED, 1: SENT}
+
+
+async def test_what_is_too_late_already_is_not_sent_and_counted() -> None:
+    bench = Bench()
+    await bench.bulk(iter([Outgoing("t", b"", 0, expiry_s=0.0), Outgoing("t", b"", 0, expiry_s=-0.5), Outgoing("t", b"", 0)]))
+    assert bench.outcomes == {0: DROPPED, 1: DROPPED, 2: SENT}
+    assert len(bench.wire.sent) == 1
+    assert bench.publisher.counts.failed == 2

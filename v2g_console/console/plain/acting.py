@@ -36,7 +36,7 @@ async def stop(console: PlainConsole, words: list[str]) -> None:
         "STOP sends every vehicle back to its baseline and blocks new dispatches until somebody resumes.", load(console), "STOP DISPATCH?"
     ):
         return
-    reply = await console.ask_engine(Stop(reason=" ".join(words) or "operator"))
+    reply = await console.ask_engine(Stop(reason=" ".join(words)))
     if reply is not None and isinstance(reply.result, StopView):
         ended, back = counted(reply.result.dispatches, "dispatch", "dispatches"), counted(reply.result.vehicles, "vehicle", "vehicles")
         console.say(f"STOP: ended {ended}; back to their baseline: {back}.", "The command silent lists who does not confirm.")

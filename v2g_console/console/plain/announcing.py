@@ -4,6 +4,7 @@ from v2g_console.console.plain.reasons import without_keys
 from v2g_console.console.plain.words import power
 from v2g_console.contract.events import (
     AlarmAcknowledged,
+    AlarmChanged,
     AlarmCleared,
     AlarmRaised,
     AlarmShelved,
@@ -26,6 +27,8 @@ from v2g_console.contract.events import (
     HoldsStanding,
     LinkChanged,
     OperatorNote,
+    OverrideBegun,
+    OverrideEnded,
     RequestAccepted,
     RequestRefused,
     RunSummary,
@@ -37,6 +40,7 @@ from v2g_console.contract.events import (
 )
 from v2g_console.domain.units import counted, grouped
 
+_MOST_NAMED = 5
 _PRIORITY = {1: "high", 2: "medium"}
 
 
@@ -50,6 +54,12 @@ def _words(event: Event) -> str:
     match event:
         case DispatchPlanned() | DispatchProgress() | RequestAccepted() | RequestRefused() | RunSummary() | HoldsStanding() | Strategy():
             return ""
+        case AlarmChanged():  # figures that move would never let a reader of a screen come to rest
+            return ""
+        case OverrideBegun():
+            return f"Overridden locally, left alone: {_names(event.vehicles)}"
+        case OverrideEnded():
+            return f"No longer overridden locally: {_names(event.vehicles)}"
         case DispatchSending() | DispatchActive() | DispatchReleasing():
             return _dispatch(event)
         case DispatchCompleted() | DispatchFailed() | DispatchCancelled() | DispatchStopped():
@@ -61,6 +71,11 @@ def _words(event: Event) -> str:
             return f"{'Link' if event.state == 'up' else 'LINK'} {event.state}{why}"
         case _:
             return _person(event)
+
+
+def _names(vehicles: tuple[str, ...]) -> str:
+    more = len(vehicles) - _MOST_NAMED
+    return ", ".join(vehicles[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _person(event: Event) -> str:

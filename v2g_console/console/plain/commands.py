@@ -51,7 +51,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("handover [SINCE]", looking.handover, "go.handover"),
     Command("approvals", looking.approvals, "What waits for a second person"),
     Command(
-        "dispatch SIGNAL KW DURATION [site=A,B] [segment=A] [vehicle=A,B] [allocator=A] [preempt=yes] [partial=yes] [note=TEXT]",
+        "dispatch SIGNAL KW DURATION [site=A,B] [segment=A] [vehicle=A,B] [allocator=A] [preempt=yes] [partial=yes]"
+        " [start=18:30] [ref=TEXT] [note=TEXT] [test=yes]",
         dispatching.compose,
         "Preview a new dispatch; 300 is up, -300 is down; 90s, 5m, 1h30m",
         "dispatch.compose",

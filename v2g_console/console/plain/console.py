@@ -15,13 +15,15 @@ from v2g_console.console.plain.reasons import without_keys
 from v2g_console.console.plain.speaker import Speaker
 from v2g_console.console.plain.words import status_lines
 from v2g_console.contract.replies import Accepted, PlanView, Refused, Reply
-from v2g_console.contract.requests import Lock, Request
+from v2g_console.contract.requests import LOOKS_ONLY, Lock, Plan, Request
 from v2g_console.domain.units import duration_text
 
 PROMPT: Final = "> "
 GREETING_S: Final = 3.0
 READY_S: Final = 15.0
 """A person, and the commands of a pipe, wait so long for an engine that is ready."""
+NEWER_PICTURE_S: Final = 3.0
+"""A pipe writes its next command at once: after something was done it waits so long for a picture in which that shows."""
 _YES: Final = frozenset({"y", "yes"})
 
 log = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ class PlainConsole:
         self.model, self.options, self.monotonic_s = model, options, monotonic_s
         self.speaker = speaker
         self.plan: PlanView | None = None
+        self.planned: Plan | None = None  # the request that `plan` answers
         self.armed_until_s: float | None = None
         self.leaving: ConsoleExit | None = None
         self._source = source
@@ -52,6 +55,7 @@ class PlainConsole:
         self._problem = ""
         self._heard_before = False
         self._broken_off = False  # the last wait ended with Ctrl+C
+        self._acted = False  # the engine did something that the picture may not show yet
         self._locking: asyncio.Task[None] | None = None
         speaker.typed = source.typed
 
@@ -106,10 +110,12 @@ class PlainConsole:
     async def reply_of(self, request: Request) -> Reply | None:
         """The engine's answer; None, after saying so, if there is none."""
         try:
-            return await self.model.request(request)
+            reply = await self.model.request(request)
         except OSError as error:  # ConnectionError and TimeoutError are among them
             self.say(f"The engine does not answer, so it is not known whether this was done: {error}.")
             return None
+        self._acted = self._acted or (isinstance(reply, Accepted) and not isinstance(request, LOOKS_ONLY))
+        return reply
 
     def say_refused(self, reply: Refused) -> None:
         """Why not, and what to do."""
@@ -144,6 +150,19 @@ class PlainConsole:
         self.lock_if_due()
         self.model.view_lock.touch()
         await self.carry_out(line)
+        if self._acted and not self._source.interactive:
+            newer = asyncio.ensure_future(self._newer_picture())
+            await self._first_of(asyncio.wait({newer}, timeout=NEWER_PICTURE_S))
+            newer.cancel()
+        self._acted = False
+
+    async def _newer_picture(self) -> None:
+        """Return with a picture that was asked for after now: the next one may be on its way already, so the one after that."""
+        for _ in range(2):
+            before = self.model.snapshot
+            while self.model.snapshot is before:
+                self._pulled.clear()
+                await self._pulled.wait()
 
     async def carry_out(self, line: str) -> None:
         """One command."""

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from v2g_console.console.composer_fields import Checked, FieldTexts, Known, check_fields, typed_power_matches
+from v2g_console.console.composer_fields import Checked, FieldTexts, Known, check_fields, start_words, typed_power_matches
 from v2g_console.console.plain.console import PlainConsole, UsageError
 from v2g_console.console.plain.looking import picture
-from v2g_console.console.plain.words import plan_lines, power
+from v2g_console.console.plain.words import plan_lines, power, request_lines
 from v2g_console.contract.replies import Accepted, PlanView, Refusal, Refused
 from v2g_console.contract.requests import Arm, Operate, Plan
 from v2g_console.domain.units import counted, duration_text
@@ -14,6 +14,10 @@ ARMED_S: Final = 10.0
 _OPTIONS: Final = {"site": "sites", "sites": "sites", "segment": "segments", "segments": "segments", "allocator": "allocator"} | {
     "preempt": "preempt",
     "partial": "partial",
+    "start": "start",
+    "ref": "reference",
+    "note": "note",
+    "test": "test",
 }
 _MOST_CAUTIONS: Final = 20
 
@@ -25,8 +29,8 @@ async def compose(console: PlainConsole, words: list[str]) -> None:
     reply = await console.ask_engine(request)
     if reply is None or not isinstance(reply.result, PlanView):
         return
-    console.plan = reply.result
-    console.say(*plan_lines(reply.result), "Nothing is sent yet: arm, then send within 10 s.")
+    console.plan, console.planned = reply.result, request
+    console.say(*plan_lines(reply.result), *request_lines(request), "Nothing is sent yet: arm, then send within 10 s.")
 
 
 async def arm(console: PlainConsole, _: list[str]) -> None:
@@ -54,7 +58,7 @@ async def arm(console: PlainConsole, _: list[str]) -> None:
         return
     console.plan = reply.result if isinstance(reply.result, PlanView) else plan
     console.armed_until_s = console.monotonic_s() + ARMED_S
-    console.say(f"ARMED for 10 s: {_short(console.plan)}. The command send sends it.")
+    console.say(f"ARMED for 10 s: {_short(console)}. The command send sends it.")
 
 
 async def send(console: PlainConsole, _: list[str]) -> None:
@@ -68,9 +72,10 @@ async def send(console: PlainConsole, _: list[str]) -> None:
         return
     reply = await console.reply_of(Operate(plan_id=plan.plan_id, revision=plan.revision))
     if isinstance(reply, Accepted):
-        console.plan = None
         console.model.selected_dispatch_id = reply.dispatch_id
-        console.say(f"Sent: {_short(plan)}, dispatch #{reply.dispatch_id[:4]}.")
+        later = console.planned is not None and console.planned.start_at is not None
+        console.say(f"{'Scheduled' if later else 'Sent'}: {_short(console)}, dispatch #{reply.dispatch_id[:4]}.")
+        console.plan = None
     elif isinstance(reply, Refused):
         _refused(console, reply)
 
@@ -87,9 +92,15 @@ def _refused(console: PlainConsole, reply: Refused) -> None:
         console.plan = None
 
 
-def _short(plan: PlanView) -> str:
+def _short(console: PlainConsole) -> str:
+    plan, request = console.plan, console.planned
+    if plan is None or request is None:
+        return "nothing"
     who = counted(plan.vehicles, "vehicle", "vehicles")
-    return f"{plan.signal} {power(plan.allocated_kw)} for {duration_text(plan.duration_s)} with {who}"
+    start = f", from {start_words(request.start_at)}" if request.start_at else ""
+    return (
+        f"{'TEST ' if request.test else ''}{plan.signal} {power(plan.allocated_kw)} for {duration_text(plan.duration_s)} with {who}{start}"
+    )
 
 
 def _request(console: PlainConsole, words: list[str]) -> Plan:
@@ -99,13 +110,10 @@ def _request(console: PlainConsole, words: list[str]) -> Plan:
         raise UsageError("Say signal, power and duration.")
     texts = {"signal": plain[0], "power": plain[1], "duration": plain[2]}
     vehicles: tuple[str, ...] = ()
-    note = ""
     for option in words:
         name, equals, value = option.partition("=")
         if equals and name in {"vehicle", "vehicles"}:
             vehicles = tuple(part for part in value.split(",") if part)
-        elif equals and name == "note":
-            note = value
         elif equals and name in _OPTIONS:
             texts[_OPTIONS[name]] = value
         elif equals:
@@ -114,7 +122,7 @@ def _request(console: PlainConsole, words: list[str]) -> Plan:
     if checked.request is None:
         raise UsageError(" ".join(f"{word}." for word in _wrong(checked)))
     fields = {name: getattr(checked.request, name) for name in checked.request.__struct_fields__}
-    return Plan(**(fields | {"vehicles": vehicles, "note": note}))
+    return Plan(**(fields | {"vehicles": vehicles}))
 
 
 def _wrong(checked: Checked) -> list[str]:
@@ -126,5 +134,6 @@ def _wrong(checked: Checked) -> list[str]:
         ("segments", checked.segments),
         ("allocator", checked.allocator),
         ("options", checked.options),
+        ("start", checked.start),
     )
     return [f"{name}: {word.text}" for name, word in named if word.wrong]

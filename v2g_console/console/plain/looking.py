@@ -3,6 +3,7 @@
 from typing import Final
 
 from v2g_console.console.fleet_filter import IdTable, parse_filter
+from v2g_console.console.journal_filter import journal_filter
 from v2g_console.console.plain.console import PlainConsole, UsageError
 from v2g_console.console.plain.words import (
     alarm_line,
@@ -17,10 +18,10 @@ from v2g_console.console.plain.words import (
     vehicle_lines,
 )
 from v2g_console.contract.handover import HandoverView
-from v2g_console.contract.handover_text import handover_lines
+from v2g_console.contract.handover_text import text_lines
 from v2g_console.contract.record import JournalPage
 from v2g_console.contract.replies import VehicleView
-from v2g_console.contract.requests import Fleet, Handover, Journal, StopList
+from v2g_console.contract.requests import Fleet, Handover, StopList
 from v2g_console.contract.snapshot import DispatchView, Snapshot
 from v2g_console.contract.stop import StopView
 from v2g_console.domain.units import counted, grouped, parse_duration_s
@@ -138,7 +139,7 @@ async def silent(console: PlainConsole, _: list[str]) -> None:
 
 async def journal(console: PlainConsole, words: list[str]) -> None:
     """The newest entries, oldest first."""
-    reply = await console.ask_engine(Journal(limit=_JOURNAL_ROWS, kind=words[0] if words else ""))
+    reply = await console.ask_engine(journal_filter(f"kind:{words[0]}" if words else "").request(0, _JOURNAL_ROWS))
     if reply is None or not isinstance(reply.result, JournalPage):
         return
     rows = reply.result.rows
@@ -157,7 +158,7 @@ async def handover(console: PlainConsole, words: list[str]) -> None:
         raise UsageError(f"{error}.") from None
     reply = await console.ask_engine(Handover(since_s=since_s))
     if reply is not None and isinstance(reply.result, HandoverView):
-        console.say(*(line for line in handover_lines(reply.result) if line))
+        console.say(*(line for line in text_lines(reply.result) if line))
 
 
 async def wait(console: PlainConsole, words: list[str]) -> None:

@@ -3,11 +3,13 @@
 import math
 from datetime import UTC, datetime
 
+from v2g_console.console.composer_fields import start_words
 from v2g_console.console.plain.reasons import without_keys
 from v2g_console.console.reason_text import by_count, reason_words
 from v2g_console.contract.alarms import AlarmView
 from v2g_console.contract.link import LinkHealth, LinkState
 from v2g_console.contract.replies import PlanView, VehicleView
+from v2g_console.contract.requests import DispatchFields
 from v2g_console.contract.snapshot import FLEET_STATE_NAMES, ApprovalView, DispatchView, EngineInfo, FleetSummary, Snapshot
 from v2g_console.contract.stop import StopView
 from v2g_console.domain.alarm_cycle import AlarmState
@@ -119,6 +121,8 @@ def dispatch_line(view: DispatchView) -> str:
         f"{progress.silent} silent" if progress.silent else "",
         view.outcome_reason,
         f"by {view.by}" if view.by else "",
+        f"begins {day_and_clock(view.due_ms)}" if view.due_ms is not None else "",
+        f"reference {view.external_ref}" if view.external_ref else "",
         "TEST" if view.test else "",
     ]
     return f"{', '.join(part for part in parts if part)}."
@@ -127,8 +131,7 @@ def dispatch_line(view: DispatchView) -> str:
 def dispatch_lines(view: DispatchView) -> list[str]:
     """All that the picture says of one dispatch."""
     lines = [dispatch_line(view), f"Id {view.dispatch_id}, allocator {view.allocator or 'unknown'}, for {duration_text(view.duration_s)}."]
-    if view.note:
-        lines.append(f"Note: {view.note}.")
+    lines += [f"Note: {note}." for note in (view.author_note, view.note) if note]
     if view.release.commanded:
         lines.append(f"Released: {view.release.acked + view.release.limited} of {view.release.commanded}.")
     if view.limits:
@@ -162,6 +165,14 @@ def plan_lines(plan: PlanView) -> list[str]:
     lines += [f"Takes {grouped(abs(kw))} kW from {short_id}." for short_id, kw in plan.preempts]
     lines += [f"Warning: {warning}." for warning in plan.warnings]
     return [*lines, f"Note: {plan.note}."] if plan.note and not any(plan.note in warning for warning in plan.warnings) else lines
+
+
+def request_lines(request: DispatchFields) -> list[str]:
+    """What a request says of when, for whom and what for; often nothing."""
+    lines = ["TEST: it is marked so, and vehicles get real setpoints."] if request.test else []
+    lines += [f"Starts {start_words(request.start_at)}."] if request.start_at else []
+    lines += [f"Reference: {request.external_ref}."] if request.external_ref else []
+    return [*lines, f"Note: {request.note}."] if request.note else lines
 
 
 def vehicle_lines(view: VehicleView) -> list[str]:

@@ -2,15 +2,20 @@
 
 from typing import ClassVar, Final
 
+from textual import on
 from textual.content import Content
 from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
+from v2g_console.console.alarm_subject import NOT_FRESH, Place, action_for, dispatch_of, place_of, written_for
 from v2g_console.console.alarming import ANSWERABLE, acknowledge, acknowledge_visible, shelve, unshelve
+from v2g_console.console.deliberate import Deliberate
 from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.model import ConsoleModel
 from v2g_console.console.operating import OperatingApp
 from v2g_console.console.safe_text import line
 from v2g_console.console.screens.listing import ListingScreen
+from v2g_console.console.shown_alarm import SETTLED_S
 from v2g_console.console.times import clock_of, date_and_clock
 from v2g_console.console.widgets.alarm_table import STATE_WORDS, AlarmTable
 from v2g_console.console.widgets.text_pane import Said, fitted
@@ -23,11 +28,21 @@ CRITICAL: Final = 1
 
 
 class AlarmsScreen(ListingScreen):
-    """The list in the engine's order, and below it what to do about the alarm under the cursor."""
+    """The list in the engine's order, and below it what to do about the alarm under the cursor.
+
+    Retry, update and cancel are about the dispatch of that alarm while this screen is on top; afterwards about the one selected before.
+    A key that comes just after the cursor went to a neighbour, since its alarm was over, was meant for the one that is gone.
+    """
 
     scope: ClassVar[Scope] = Scope.ALARMS
     about_lines = 4
     filter_hint = "kind, state or word"
+
+    def __init__(self, model: ConsoleModel, glyphs: Glyphs, written: str = "") -> None:
+        super().__init__(model, glyphs, written)
+        self._selected_before = model.selected_dispatch_id
+        self._displaced = False
+        self._key = Deliberate(SETTLED_S, model.now_s)
 
     def make_table(self) -> Widget:
         """The alarms."""
@@ -38,7 +53,25 @@ class AlarmsScreen(ListingScreen):
         table = self.query_one(AlarmTable)
         table.utc_ms = snapshot.utc_ms
         table.show(snapshot.alarms)
+        if table.displaced():
+            self._displaced = True
+            self._key.shown()
+        self._turn_keys()
         self.draw_around()
+
+    def on_screen_suspend(self) -> None:
+        """Another screen, or a dialog, is on top: keys are about what that one shows."""
+        self.model.no_dispatch_here = ""
+
+    def on_unmount(self) -> None:
+        """Looking at alarms selects nothing."""
+        self.model.no_dispatch_here = ""
+        self.model.selected_dispatch_id = self._selected_before
+
+    def selected(self, row_id: str) -> None:
+        """The operator chose this one."""
+        self._displaced = False
+        self._turn_keys()
 
     def counts(self) -> Content:
         """How many, and how fast they come."""
@@ -79,23 +112,77 @@ class AlarmsScreen(ListingScreen):
         if alarm is not None:
             await unshelve(self._operating, alarm)
 
+    async def do_open_alarm(self) -> None:
+        """The dispatch an alarm is about, or the screen with the details of its cause."""
+        alarm, snapshot = self._meant(), self.model.snapshot
+        if alarm is None or snapshot is None:
+            return
+        place, view = place_of(alarm), dispatch_of(alarm, snapshot)
+        if place is Place.DISPATCH and view is None:
+            self._operating.say("the engine keeps no figures of that dispatch any more: this is what the journal has", "warning")
+            place = Place.JOURNAL
+        if place is Place.JOURNAL:
+            await self._open_journal(written_for(alarm))
+            return
+        if view is not None:
+            self.model.no_dispatch_here, self.model.selected_dispatch_id = "", view.dispatch_id
+        elif place is Place.LATE_VEHICLES:
+            self.model.fleet_view.wanted_filter = NOT_FRESH
+        await self._operating.run_action(f"app.invoke('{action_for(place)}')")
+
+    @on(AlarmTable.RowChosen)
+    async def chosen(self) -> None:
+        """Enter, or a click on the alarm under the cursor."""
+        await self.run_action("app.invoke('alarms.open')")
+
     async def do_alarm_history(self) -> None:
         """What the journal says of alarms."""
+        await self._open_journal("kind:alarm")
+
+    async def _open_journal(self, written: str) -> None:
         from v2g_console.console.screens.journal import JournalScreen
 
-        await self.app.push_screen(JournalScreen(self.model, self.glyphs, written="kind:alarm"))
+        await self.app.push_screen(JournalScreen(self.model, self.glyphs, written=written))
 
     @property
     def _operating(self) -> OperatingApp:
         assert isinstance(self.app, OperatingApp)
         return self.app
 
-    def _chosen(self, states: frozenset[AlarmState], otherwise: str) -> AlarmView | None:
-        """The alarm under the cursor, if it is in one of `states`; else it is said why not."""
+    def _meant(self) -> AlarmView | None:
+        """The alarm under the cursor, if the key just pressed can only be meant for it; else it is said why not."""
         alarm = self.query_one(AlarmTable).under_cursor()
         if alarm is None:
             self._operating.say("no alarm is selected: put the cursor on one", "warning")
-        elif alarm.state not in states:
+        elif self._displaced and not self._key.decided():
+            told = alarm.kind.replace("_", " ")
+            self._operating.say(
+                f"nothing done: the alarm under the cursor is over, this is another ({told}); press again in a second", "warning"
+            )
+            return None
+        else:
+            self._displaced = False
+        return alarm
+
+    def _turn_keys(self) -> None:
+        """Retry, update and cancel go to the dispatch of the alarm that has been under the cursor long enough to be read."""
+        alarm, snapshot = self.query_one(AlarmTable).under_cursor(), self.model.snapshot
+        if snapshot is None or not self.is_current or (self._displaced and not self._key.ready):
+            return
+        view = None if alarm is None else dispatch_of(alarm, snapshot)
+        if view is not None:
+            self.model.no_dispatch_here, self.model.selected_dispatch_id = "", view.dispatch_id
+        elif alarm is not None:
+            self.model.no_dispatch_here = f"the alarm under the cursor ({alarm.kind.replace('_', ' ')}) is about no dispatch"
+        else:
+            self.model.no_dispatch_here = "there is no alarm under the cursor"
+
+    def _chosen(self, states: frozenset[AlarmState], otherwise: str) -> AlarmView | None:
+        """The alarm under the cursor, if it is in one of `states`; else it is said why not."""
+        alarm = self._meant()
+        if alarm is None:
+            return None
+        if alarm.state not in states:
             self._operating.say(f"{alarm.kind.replace('_', ' ')} is {STATE_WORDS[alarm.state]}: {otherwise}", "warning")
             return None
         return alarm

@@ -14,7 +14,7 @@ from v2g_console.console.keys import NamedKeys, key_text
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.textual_private import rebind
 from v2g_console.console.widgets.action_bar import ActionBar
-from v2g_console.console.widgets.banner import Banner
+from v2g_console.console.widgets.banner import Banner, ack_key
 from v2g_console.console.widgets.header import HeaderLine
 from v2g_console.console.widgets.replay_bar import ReplayBar
 from v2g_console.console.widgets.site_strip import SiteStrip
@@ -56,7 +56,7 @@ class ConsoleScreen(Screen[None]):
         yield HeaderLine(self.model, self.glyphs)
         if self.model.neighbours:
             yield SiteStrip(self.model, self.glyphs)
-        yield Banner(self.model, self.glyphs)
+        yield Banner(self.model, self.glyphs, ack_key(self.scope, self.model))
         if self.model.replay is not None:
             yield ReplayBar(self.model.replay, self.glyphs)
         yield from self.compose_body()

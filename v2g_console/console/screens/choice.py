@@ -64,7 +64,7 @@ class ChoiceDialog(ModalScreen[str]):
         others: Sequence[Choice],
         *,
         monotonic_s: Callable[[], float] = time.monotonic,
-        id: str | None = None,  # noqa: A002 - Textual's own name
+        id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self.heading = title

@@ -18,7 +18,7 @@ from v2g_console.console.composer_changes import changed_rows
 from v2g_console.console.composer_fields import Known, typed_power_matches
 from v2g_console.console.composer_flow import ARMED_S, ComposerFlow, Step
 from v2g_console.console.composer_preview import preview_rows
-from v2g_console.console.composer_words import changed_text, keys_line, refused_text, sent_text
+from v2g_console.console.composer_words import changed_text, keys_line, no_plan_rows, refused_text, sent_text
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.operating import OperatingApp
@@ -28,7 +28,9 @@ from v2g_console.console.safe_text import line, lines
 from v2g_console.console.screens.base import bindings_of
 from v2g_console.console.tagging import caution_dialog
 from v2g_console.console.textual_private import rebind
+from v2g_console.console.widgets.banner import Banner
 from v2g_console.console.widgets.composer_form import ArmedPanel, ComposerForm
+from v2g_console.console.widgets.header import HeaderLine
 from v2g_console.console.widgets.lines import Lines
 from v2g_console.console.widgets.text_pane import TextPane
 from v2g_console.contract.replies import Accepted, PlanView, Refusal, Refused, Reply
@@ -56,7 +58,7 @@ class ComposerScreen(ModalScreen[str | None]):
         Binding("pageup", "scroll_preview(-1)", "Back in the plan", show=False),
     ]
     AUTO_FOCUS = "#composer-power"
-    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (14, "-room")]  # noqa: RUF012 - Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (14, "-room"), (32, "-tall")]  # noqa: RUF012 - Textual declares it so
 
     def __init__(
         self,
@@ -82,7 +84,9 @@ class ComposerScreen(ModalScreen[str | None]):
         self._read: tuple[TagView, ...] = ()  # CAUTION tags that were read and accepted
 
     def compose(self) -> ComposeResult:
-        """Fields or the armed panel, the preview, what is to be told, the keys."""
+        """Header and banner, which no size hides; fields or the armed panel, the preview, what is to be told, the keys."""
+        yield HeaderLine(self.model, self.glyphs)
+        yield Banner(self.model, self.glyphs, "")
         with Vertical(id="composer-box") as box:
             scope = f"to {counted(len(self._vehicles), 'marked vehicle', 'marked vehicles')} " if self._vehicles else ""
             box.border_title = line(f" New dispatch {scope}")
@@ -100,11 +104,14 @@ class ComposerScreen(ModalScreen[str | None]):
         self.set_interval(COUNT_S, self._count_down)
 
     def on_resize(self) -> None:
-        """Draw for the new width."""
+        """Draw for the new width; the words beside the fields once these have their new place."""
         self._draw()
+        self.call_after_refresh(self.query_one(ComposerForm).check)
 
     def apply_snapshot(self, snapshot: Snapshot) -> None:
-        """Sites and allocators may become known while the composer is open."""
+        """The link and alarms go on; sites and allocators may become known while the composer is open."""
+        self.query_one(HeaderLine).show_model()
+        self.query_one(Banner).show_model()
         self.query_one(ComposerForm).learn(self._known())
 
     @on(ComposerForm.Changed)
@@ -280,7 +287,7 @@ class ComposerScreen(ModalScreen[str | None]):
         if isinstance(reply, Accepted):
             self.model.selected_dispatch_id = reply.dispatch_id
             if self.flow.plan is not None:
-                self._say_outside(sent_text(self.flow.plan))
+                self._say_outside(sent_text(self.flow.plan, self.flow.request))
             if isinstance(self.app, OperatingApp):
                 self.app.outcomes.follow(Act(reply.dispatch_id, "sent"), self.model.snapshot)
             if self.is_attached:
@@ -368,14 +375,14 @@ class ComposerScreen(ModalScreen[str | None]):
         preview = self.query_one("#composer-preview", TextPane)
         preview.show(self._preview(max(1, preview.size.width - 1), preview.size.height))
         self._draw_told()
-        self.query_one("#composer-keys", Lines).show([keys_line(step, preview.max_scroll_y > 0, self._send_key)])
+        self.query_one("#composer-keys", Lines).show([keys_line(step, preview.max_scroll_y > 0, self._send_key, self.size.width)])
 
     def _preview(self, width_cells: int, height_lines: int) -> list[Content]:
         plan = self.flow.plan
         if self.flow.request is None:
             return [line(("the plan shows when the fields are right", "$muted"))]
         if plan is None:
-            return [] if self._says else [line(("planning", "$muted"))]
+            return no_plan_rows(self._says, self.flow.arm_when_planned)
         rows = preview_rows(plan, width_cells, height_lines, self.glyphs)
         if self._before is not None and (self._before.plan_id, self._before.revision) != (plan.plan_id, plan.revision):
             rows = [*changed_rows(self._before, plan, self.glyphs), line(""), *rows]

@@ -1,4 +1,4 @@
-"""What the program itself does: versions, loop lag, memory, how old the picture is, what was told, the last events."""
+"""What the program itself does: versions, loop lag, memory, how old the picture is, what was told, the last events, the configuration."""
 
 import platform
 from collections.abc import Iterable
@@ -14,11 +14,15 @@ from v2g_console.console.actions import Scope
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ENGINE_LATE_S, ConsoleModel
 from v2g_console.console.operating import OperatingApp
-from v2g_console.console.safe_text import line
+from v2g_console.console.safe_text import line, pad_text
 from v2g_console.console.screens.base import ConsoleScreen
+from v2g_console.console.steady_ask import trouble_text
 from v2g_console.console.times import clock_of, span_text
 from v2g_console.console.widgets.text_pane import TextPane, beside, field, title
+from v2g_console.contract.configuration import ConfigurationView
 from v2g_console.contract.events import DispatchProgress, Event
+from v2g_console.contract.replies import Accepted, Reply
+from v2g_console.contract.requests import Configuration
 from v2g_console.contract.snapshot import Snapshot
 from v2g_console.domain.units import grouped
 
@@ -36,6 +40,28 @@ class DiagnosticsScreen(ConsoleScreen):
     scope: ClassVar[Scope] = Scope.DIAGNOSTICS
     AUTO_FOCUS = "TextPane"
     DEFAULT_CSS = "DiagnosticsScreen TextPane { padding: 0 1; }"
+
+    def __init__(self, model: ConsoleModel, glyphs: Glyphs) -> None:
+        super().__init__(model, glyphs)
+        self._configuration = [line(("asking the engine", "$muted"))]
+
+    def on_mount(self) -> None:
+        """Ask once what the engine was started with: it does not change."""
+        super().on_mount()
+        self.run_worker(self._ask_configuration(), group="configuration")
+
+    async def _ask_configuration(self) -> None:
+        reply: Reply | OSError
+        try:
+            reply = await self.model.request(Configuration())
+        except OSError as error:
+            reply = error
+        found = reply.result if isinstance(reply, Accepted) else None
+        if isinstance(found, ConfigurationView):
+            self._configuration = configuration_rows(found)
+        else:
+            self._configuration = [line((trouble_text(reply) or "the engine does not tell", "$muted"))]
+        self.refresh_from_model()
 
     def compose_body(self) -> Iterable[Widget]:
         """One text."""
@@ -59,12 +85,13 @@ class DiagnosticsScreen(ConsoleScreen):
         width = max(20, self.size.width - 3)
         engine, rest = engine_rows(snapshot, self.glyphs), [*console, line(""), *version_rows(snapshot)]
         top = beside(engine, rest, width // 2) if width >= TWO_COLUMNS_FROM_CELLS else [*engine, line(""), *rest]
-        self.query_one(TextPane).show([*top, line(""), *_told_rows(told), line(""), *event_rows(self.model)])
+        settings = [title("Configuration"), *self._configuration]
+        self.query_one(TextPane).show([*top, line(""), *_told_rows(told), line(""), *event_rows(self.model), line(""), *settings])
 
 
 def engine_rows(snapshot: Snapshot, glyphs: Glyphs) -> list[Content]:
     """The engine's own health."""
-    engine, slow = snapshot.engine, snapshot.engine.loop_lag_ms > LAG_WARN_MS
+    engine, link, slow = snapshot.engine, snapshot.link, snapshot.engine.loop_lag_ms > LAG_WARN_MS
     lag = f"{engine.loop_lag_ms:.1f} ms {f'{glyphs.warn} deadlines may slip' if slow else 'worst in 10 s'}"
     return [
         title("Engine"),
@@ -75,9 +102,21 @@ def engine_rows(snapshot: Snapshot, glyphs: Glyphs) -> list[Content]:
         field("memory", f"{engine.memory_mib:.0f} MiB"),
         field("fleet columns", f"{grouped(len(snapshot.fleet))} rows, revision {snapshot.fleet.revision}"),
         field("dispatches kept", grouped(len(snapshot.dispatches))),
-        field("events dropped", grouped(engine.events_dropped)),
+        field("events", f"{grouped(engine.events_kept)} kept for late readers, {grouped(engine.events_dropped)} dropped"),
+        field("queues", f"in {grouped(link.queued)}, in flight {grouped(link.in_flight)}, journal {grouped(engine.journal_queue)}"),
         field("ack timeout", f"{engine.ack_timeout_s:g} s"),
         field("late after", f"{ENGINE_LATE_S:g} s without a picture"),
+    ]
+
+
+def configuration_rows(found: ConfigurationView) -> list[Content]:
+    """A line a key: value and origin; what somebody set stands out from the defaults."""
+    if not found.rows:
+        return [line(("the engine was started without one", "$muted"))]
+    cells = max(len(one.key) for one in found.rows)
+    return [
+        line((pad_text(one.key, cells + 2), "$muted" if one.origin == "default" else ""), one.value, (f"  {one.origin}", "$muted"))
+        for one in found.rows
     ]
 
 

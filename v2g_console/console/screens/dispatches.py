@@ -6,7 +6,7 @@ from textual import on
 from textual.content import Content
 from textual.widget import Widget
 
-from v2g_console.console.actions import Scope
+from v2g_console.console.actions import Scope, shown_key
 from v2g_console.console.dispatch_text import head_rows
 from v2g_console.console.model import is_active
 from v2g_console.console.safe_text import line
@@ -27,7 +27,9 @@ class DispatchesScreen(ListingScreen):
 
     def make_table(self) -> Widget:
         """The dispatches."""
-        return DispatchTable(self.glyphs)
+        if self.model.replay is not None:
+            return DispatchTable(self.glyphs, "No dispatch at this moment of the recording.")
+        return DispatchTable(self.glyphs, f"No dispatch yet. Press {shown_key('dispatch.compose', self.model)} for a new one.")
 
     def on_mount(self) -> None:
         """Begin where the operator was."""

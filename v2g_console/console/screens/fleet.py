@@ -17,12 +17,14 @@ from v2g_console.console.operating import OperatingApp
 from v2g_console.console.safe_text import Part, line
 from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.screens.columns import ColumnsDialog
+from v2g_console.console.screens.listing import HEAD_FROM_LINES
 from v2g_console.console.screens.vehicle_detail import VehicleDetailScreen
 from v2g_console.console.screens.views import ViewsDialog
 from v2g_console.console.views import SavedView, user_views
 from v2g_console.console.widgets.fleet_index import Order, SortKey
 from v2g_console.console.widgets.fleet_table import FleetTable
 from v2g_console.console.widgets.lines import Lines
+from v2g_console.console.widgets.pane import age_mark
 from v2g_console.contract.snapshot import Snapshot
 from v2g_console.domain.units import grouped
 
@@ -66,10 +68,26 @@ class FleetScreen(ConsoleScreen):
         super().on_mount()
         self._say("; ".join(parse_filter(self.model.fleet_view.filter_text).problems) or None)
 
+    def on_screen_resume(self) -> None:
+        """Another screen may have asked for a filter."""
+        wanted, self.model.fleet_view.wanted_filter = self.model.fleet_view.wanted_filter, ""
+        if wanted:
+            self.query_one("#fleet-filter", Input).value = wanted
+
     def apply_snapshot(self, snapshot: Snapshot) -> None:
         """Show the fleet."""
         self._table.show(snapshot.fleet, snapshot.utc_ms)
         self._show_counts()
+
+    def on_resize(self) -> None:
+        """Where there are few lines they belong to the vehicles."""
+        if self.is_mounted:
+            self._share_lines()
+
+    def _share_lines(self) -> None:
+        written, roomy = self.query_one("#fleet-filter", Input), self.size.height >= HEAD_FROM_LINES
+        self.query_one("#fleet-counts").display = roomy
+        self.query_one("#fleet-filter-line").display = roomy or written.has_focus or bool(written.value)
 
     @on(Input.Changed, "#fleet-filter")
     def filter_typed(self, event: Input.Changed) -> None:
@@ -100,6 +118,7 @@ class FleetScreen(ConsoleScreen):
 
     def do_filter(self) -> None:
         """Write a filter."""
+        self.query_one("#fleet-filter-line").display = True
         self.query_one("#fleet-filter", Input).focus()
 
     def do_sort_next(self) -> None:
@@ -201,6 +220,7 @@ class FleetScreen(ConsoleScreen):
     def _enter_table(self) -> None:
         table = self._table
         table.focus()
+        self.call_after_refresh(self._share_lines)
         if table.cursor_place is None:
             table.move_cursor_to(0)
 
@@ -227,7 +247,7 @@ class FleetScreen(ConsoleScreen):
         counts = f"{grouped(table.shown)} of {grouped(table.total)}" if table.filter_text.strip() else grouped(table.total)
         place = table.cursor_place
         at = "" if place is None else f"   line {grouped(place + 1)}"
-        parts: list[Part] = [(" Fleet  ", "bold"), f"{counts} vehicles"]
+        parts: list[Part] = [(" Fleet  ", "bold"), f"{counts} vehicles", (age_mark(self.model, self.model.snapshot), "bold $warning")]
         if marks:
             parts.append((f"   {grouped(len(marks))} marked", "bold"))
         parts.append((f"   sorted by {order.key.value} {arrow}{at}", "$muted"))

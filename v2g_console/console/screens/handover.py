@@ -1,9 +1,11 @@
 """The handover report on screen: what the next shift must know; kept as a file on request."""
 
 import asyncio
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import ClassVar
+from textwrap import wrap
+from typing import ClassVar, Final
 
 from textual.content import Content
 from textual.widget import Widget
@@ -17,12 +19,14 @@ from v2g_console.console.safe_text import line
 from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.steady_ask import trouble_text
 from v2g_console.console.widgets.lines import Lines
-from v2g_console.console.widgets.text_pane import TextPane
+from v2g_console.console.widgets.text_pane import Said, TextPane, fitted
 from v2g_console.contract.handover import HandoverView
-from v2g_console.contract.handover_text import handover_lines
+from v2g_console.contract.handover_text import handover_lines, plain_row
 from v2g_console.contract.replies import Accepted, Reply
 from v2g_console.contract.requests import Handover
 from v2g_console.domain.units import counted
+
+_THOUSANDS: Final = re.compile(r"(?<=\d) (?=\d{3}\b)")
 
 
 class HandoverScreen(ConsoleScreen):
@@ -59,10 +63,26 @@ class HandoverScreen(ConsoleScreen):
             reply = error
         if isinstance(reply, Accepted) and isinstance(reply.result, HandoverView):
             self._lines = handover_lines(reply.result)
-            self._say(line(("Handover", "bold"), "  the last 8 h, as of the time it says; `v2g-console handover` prints it"))
-            self.query_one(TextPane).show([line((row, _style(row))) for row in self._lines])
+            said = [
+                Said("Handover", "bold"),
+                Said("the last 8 h, as of the time it says"),
+                Said("`v2g-console handover` prints it", need=1),
+            ]
+            self._say(fitted(said, max(1, self.size.width - 2)))
+            self._draw()
         else:
             self._say(line((f"{self.glyphs.warn} {trouble_text(reply)}", "bold $warning")))
+
+    def on_resize(self) -> None:
+        """Break the lines for the new width."""
+        if self.is_mounted:
+            self._draw()
+
+    def _draw(self) -> None:
+        """The report as it reads: long lines broken, without the strokes that only a Markdown file needs."""
+        width = max(16, self.size.width - 4)
+        rows = [(part, _style(row)) for row in self._lines for part in broken(row, width)]
+        self.query_one(TextPane).show([line(row) for row in rows])
 
     async def do_export(self) -> None:
         """Keep the report as a Markdown file."""
@@ -80,6 +100,13 @@ class HandoverScreen(ConsoleScreen):
 
     def _say(self, head: Content) -> None:
         self.query_one("#handover-head", Lines).show([head])
+
+
+def broken(row: str, width_cells: int) -> list[str]:
+    """A line of the report in as many as it takes; a number such as `1 451` is never broken."""
+    whole = _THOUSANDS.sub("\u00a0", plain_row(row))
+    parts = wrap(whole, width_cells, subsequent_indent="  " if row.startswith("- ") else "")
+    return [part.replace("\u00a0", " ") for part in parts] or [""]
 
 
 def _style(row: str) -> str:

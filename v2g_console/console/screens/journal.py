@@ -21,6 +21,7 @@ from v2g_console.console.screens.listing import ListingScreen
 from v2g_console.console.steady_ask import EVERY_S, trouble_text
 from v2g_console.console.times import date_and_clock
 from v2g_console.console.widgets.journal_table import JournalTable
+from v2g_console.console.widgets.text_pane import Said, fitted
 from v2g_console.contract.record import JournalPage, JournalRow
 from v2g_console.contract.replies import Accepted, Reply
 from v2g_console.contract.snapshot import Snapshot
@@ -70,9 +71,17 @@ class JournalScreen(ListingScreen):
             return line((f"{self.glyphs.warn} {self._trouble}", "bold $warning"))
         shown = self.table.shown
         some = f"{grouped(shown)} of " if shown != len(self._rows) else ""
-        older = ", older ones below" if self._more else ""
-        memory = "" if self._durable else "  in memory only: gone when the engine ends"
-        return line(("Journal", "bold"), f"  {some}{grouped(len(self._rows))} entries{older}", (memory, "$warning"))
+        width_cells = max(1, self.query_one(".listing-counts").size.width)
+        hidden = "" if self._filter.kind else "kind:all adds progress"
+        said = [
+            Said("Journal", "bold", 4),
+            Said(f"{some}{grouped(len(self._rows))} entries", need=1),
+            Said("" if self._durable else "in memory only", "bold $warning"),
+            Said("" if self._durable else "gone when the engine ends", "$warning", 3),
+            Said("older ones below" if self._more else "", need=2),
+            Said(hidden, "$muted", 5),
+        ]
+        return fitted(said, width_cells)
 
     def about(self, width_cells: int) -> list[Content]:
         """The entry under the cursor, whole."""

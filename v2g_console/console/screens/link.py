@@ -1,6 +1,7 @@
 """The MQTT link in full: connection, security, traffic, what was refused and why, hints for the broker, and how it fared."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import ClassVar, Final
 
 from textual.content import Content
@@ -14,7 +15,7 @@ from v2g_console.console.safe_text import line
 from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.times import clock_of, span_text
 from v2g_console.console.widgets.link_pane import tls_text
-from v2g_console.console.widgets.text_pane import TextPane, beside, field, title
+from v2g_console.console.widgets.text_pane import COLUMN_GAP_CELLS, LABEL_CELLS, TextPane, beside, field, title
 from v2g_console.contract.events import LinkChanged
 from v2g_console.contract.link import LinkHealth, LinkState
 from v2g_console.contract.snapshot import Snapshot
@@ -48,13 +49,15 @@ class LinkScreen(ConsoleScreen):
 def link_rows(snapshot: Snapshot, model: ConsoleModel, glyphs: Glyphs, width_cells: int) -> list[Content]:
     """The whole page, a line a row; two columns where they fit."""
     link = snapshot.link
-    state = [*_state_rows(snapshot, glyphs), line(""), *_security_rows(link, glyphs)]
+    two = width_cells >= TWO_COLUMNS_FROM_CELLS
+    cells = (width_cells // 2 - COLUMN_GAP_CELLS if two else width_cells) - LABEL_CELLS
+    state = [*_state_rows(snapshot, glyphs, cells), line(""), *_security_rows(link, glyphs)]
     traffic = _traffic_rows(snapshot, model, glyphs)
-    top = beside(state, traffic, width_cells // 2) if width_cells >= TWO_COLUMNS_FROM_CELLS else [*state, line(""), *traffic]
+    top = beside(state, traffic, width_cells // 2) if two else [*state, line(""), *traffic]
     return [*top, *_hint_rows(link, glyphs), *_refused_rows(link), line(""), *_history_rows(model)]
 
 
-def _state_rows(snapshot: Snapshot, glyphs: Glyphs) -> list[Content]:
+def _state_rows(snapshot: Snapshot, glyphs: Glyphs, value_cells: int) -> list[Content]:
     link = snapshot.link
     since = f" for {span_text((snapshot.utc_ms - link.since_ms) / 1000)} (since {clock_of(link.since_ms)})" if link.since_ms else ""
     rows = [
@@ -67,7 +70,8 @@ def _state_rows(snapshot: Snapshot, glyphs: Glyphs) -> list[Content]:
         field("reconnections", grouped(link.reconnects)),
     ]
     if link.state is not LinkState.UP:
-        rows.insert(2, field("why", (loss_text(link), LINK_STYLE[link.state])))
+        told = wrap(loss_text(link, 2 * value_cells), max(16, value_cells))
+        rows[2:2] = [field("" if at else "why", (part, LINK_STYLE[link.state])) for at, part in enumerate(told)]
     elif link.cause_text:
         rows.append(field("last loss", link.cause_text))
     return rows

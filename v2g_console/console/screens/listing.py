@@ -1,7 +1,7 @@
 """Screens that are one list: a line of counts with a filter, the table, and a line or two about the row under the cursor."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from textual import on
 from textual.containers import Horizontal
@@ -15,6 +15,10 @@ from v2g_console.console.safe_text import line
 from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.widgets.lines import Lines
 from v2g_console.console.widgets.record_table import LONGEST_WORD_CHARS, RecordTable
+
+HEAD_FROM_LINES: Final = 7
+LIST_LINES: Final = 9
+"""Lines that the list and what is around it need before there is room for words about the row under the cursor."""
 
 
 class ListingScreen(ConsoleScreen):
@@ -95,9 +99,18 @@ class ListingScreen(ConsoleScreen):
         """The operator put the cursor on another row."""
 
     def on_resize(self) -> None:
-        """Draw for the new size."""
+        """Draw for the new size; where there are few lines they belong to the list."""
         if self.is_mounted:
+            self._share_lines()
             self.draw_around()
+
+    def _share_lines(self) -> None:
+        written = self.query_one(".listing-filter", Input)
+        self.query_one(".listing-head").display = self.size.height >= HEAD_FROM_LINES or written.has_focus or bool(written.value)
+        for about in self.query(".listing-about"):
+            lines = min(self.about_lines, max(0, self.size.height - LIST_LINES))
+            about.styles.height = lines
+            about.display = lines > 0
 
     def draw_around(self) -> None:
         """Counts, and what is under the cursor."""
@@ -107,6 +120,7 @@ class ListingScreen(ConsoleScreen):
 
     def do_filter(self) -> None:
         """Write a filter."""
+        self.query_one(".listing-head").display = True
         self.query_one(".listing-filter", Input).focus()
 
     def do_back(self) -> None:
@@ -122,5 +136,6 @@ class ListingScreen(ConsoleScreen):
         """Go on in the list, with the cursor on a row."""
         table = self.table
         table.focus()
+        self.call_after_refresh(self._share_lines)
         if table.cursor_place is None:
             table.move_cursor_to(0)

@@ -10,8 +10,11 @@ from v2g_console.console.actions import Scope
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.outlook_text import outlook_rows
+from v2g_console.console.safe_text import line
 from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.steady_ask import SteadyAsk, trouble_text
+from v2g_console.console.times import clock_of
+from v2g_console.console.widgets.pane import age_mark
 from v2g_console.console.widgets.text_pane import TextPane
 from v2g_console.contract.forecast import ForecastView
 from v2g_console.contract.replies import Accepted, Reply
@@ -46,7 +49,11 @@ class OutlookScreen(ConsoleScreen):
         """Ask for a newer forecast if it is time; draw."""
         self._ask.ask(Forecast())
         width, height = max(16, self.size.width - 3), self.size.height - 3
-        self.query_one(TextPane).show(outlook_rows(snapshot, self._forecast, self._trouble, width, height, self.glyphs))
+        rows = outlook_rows(snapshot, self._forecast, self._trouble, width, height, self.glyphs)
+        old = age_mark(self.model, snapshot)
+        if old:
+            rows[0] = line(rows[0], (f" {old}: what is called now is of {clock_of(snapshot.utc_ms)}", "bold $warning"))
+        self.query_one(TextPane).show(rows)
 
     def _heard(self, reply: Reply | OSError) -> None:
         if isinstance(reply, Accepted) and isinstance(reply.result, ForecastView):

@@ -1,4 +1,4 @@
-"""The dialog for a new target of a running dispatch: a field that checks itself, beside what is asked for now."""
+"""The dialog for a new target of a running dispatch: a field that checks itself, what is asked for now, and what the engine could give."""
 
 import math
 from typing import ClassVar
@@ -9,23 +9,29 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from v2g_console.console.actions import state_text
 from v2g_console.console.composer_fields import Word, direction_words, read_power
+from v2g_console.console.composer_preview import limit_words
 from v2g_console.console.model import ConsoleModel, is_active
 from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.widgets.lines import Lines
-from v2g_console.contract.replies import Result
+from v2g_console.contract.replies import PlanView, Refused, Reply, Result
+from v2g_console.contract.requests import Plan
 from v2g_console.contract.snapshot import DispatchView, Snapshot
 from v2g_console.domain.signal import UnknownSignalError, WrongDirectionError, parse_signal
-from v2g_console.domain.units import regulation_text
+from v2g_console.domain.units import counted, grouped, regulation_text
 
 NOTABLE_KW = 0.05
+DEBOUNCE_S = 0.15
 
 
 class UpdateTargetDialog(ModalScreen[float | None]):
     """Returns the new target in kW with its sign, None for none. Sends nothing: Enter leads to a question, Escape leaves.
+
+    `preview`: what the engine says that the target in the field would come to, in words; () while it has not answered.
 
     The field starts with the present target, so that Enter without an edit changes nothing; it takes no letters, so that the key that
     opened the dialog can't spoil it.
@@ -33,6 +39,7 @@ class UpdateTargetDialog(ModalScreen[float | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
     AUTO_FOCUS = "#target-power"
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (14, "-room")]  # noqa: RUF012 - Textual declares it so
     DEFAULT_CSS = """
     UpdateTargetDialog { align: center middle; background: $background 60%; }
     UpdateTargetDialog > Vertical {
@@ -45,12 +52,18 @@ class UpdateTargetDialog(ModalScreen[float | None]):
     UpdateTargetDialog Input:focus { background: $selection; }
     UpdateTargetDialog #target-now { height: 2; }
     UpdateTargetDialog #target-says, UpdateTargetDialog #target-keys { height: 1; }
+    UpdateTargetDialog #target-plan { height: 3; }
+    UpdateTargetDialog.-tiny Horizontal { margin: 0; }
+    UpdateTargetDialog.-tiny #target-plan { height: 1; }
     """
 
     def __init__(self, model: ConsoleModel, view: DispatchView) -> None:
         super().__init__()
         self.model = model
         self._view = view
+        self.preview: tuple[str, ...] = ()
+        self._debounce: Timer | None = None
+        self._asked = 0
 
     def compose(self) -> ComposeResult:
         """What is asked for now, the field, a word on it, the keys."""
@@ -61,6 +74,7 @@ class UpdateTargetDialog(ModalScreen[float | None]):
                 yield Static(Content("new target kW"))
                 yield Input(plain(self._view.requested_kw), id="target-power", compact=True, max_length=20, restrict=r"[-+0-9., ]*")
             yield Lines(id="target-says")
+            yield Lines(id="target-plan")
             yield Lines(id="target-keys")
 
     def on_mount(self) -> None:
@@ -80,7 +94,13 @@ class UpdateTargetDialog(ModalScreen[float | None]):
 
     @on(Input.Changed)
     def typed(self) -> None:
-        """Check at each keystroke."""
+        """Check at each keystroke; ask the engine what it would come to once the typing rests."""
+        self._asked, self.preview = self._asked + 1, ()
+        if self._debounce is not None:
+            self._debounce.stop()
+        power_kw, _ = check_target(self.query_one(Input).value, self._view)
+        if power_kw is not None:
+            self._debounce = self.set_timer(DEBOUNCE_S, lambda: self._plan(power_kw))
         self._draw()
 
     @on(Input.Submitted)
@@ -95,6 +115,20 @@ class UpdateTargetDialog(ModalScreen[float | None]):
         """Change nothing."""
         self.dismiss(None)
 
+    def _plan(self, power_kw: float) -> None:
+        self.run_worker(self._ask(self._asked, power_kw), group="preview", exclusive=True)
+
+    async def _ask(self, number: int, power_kw: float) -> None:
+        view = self._view
+        request = Plan(signal=view.signal, power_kw=power_kw, duration_s=view.duration_s, instead_of=view.dispatch_id)
+        try:
+            reply: Reply | OSError = await self.model.request(request)
+        except OSError as error:  # ConnectionError and TimeoutError are among them
+            reply = error
+        if number == self._asked:  # else something else is in the field by now
+            self.preview = preview_words(reply)
+            self._draw()
+
     def _draw(self) -> None:
         view = self._view
         _, word = check_target(self.query_one(Input).value, view)
@@ -102,6 +136,7 @@ class UpdateTargetDialog(ModalScreen[float | None]):
         now = f"target {regulation_text(view.requested_kw)}, acknowledged {regulation_text(view.acknowledged_kw)}"
         self.query_one("#target-now", Lines).show([line((head, "bold")), line(now)])
         self.query_one("#target-says", Lines).show([line((word.text, "bold $warning" if word.wrong else "$muted"))])
+        self.query_one("#target-plan", Lines).show([line(words) for words in self.preview])
 
 
 def check_target(text: str, view: DispatchView) -> tuple[float | None, Word]:
@@ -122,6 +157,30 @@ def check_target(text: str, view: DispatchView) -> tuple[float | None, Word]:
         return 0.0, Word("0 kW: its vehicles rest at their baseline until it ends; Cancel ends it now")
     turned = ", the other direction: who can take part is decided anew" if power_kw * view.requested_kw < 0 else ""
     return power_kw, Word(f"{regulation_text(power_kw)}, {direction_words(power_kw)}{turned}")
+
+
+def preview_words(reply: Reply | OSError) -> tuple[str, ...]:
+    """What a new target would come to: power, vehicles, what limits it; or why the engine does not say."""
+    if isinstance(reply, OSError):
+        return (f"no preview: the engine does not answer: {reply}",)
+    if isinstance(reply, Refused):
+        return (f"no preview: {reply.message}{f' ({reply.hint})' if reply.hint else ''}",)
+    plan = reply.result
+    if not isinstance(plan, PlanView) or plan.moved is None:
+        return ("no preview: the engine says nothing about it",)
+    missing = f", {grouped(plan.shortfall_kw, 1)} kW short" if plan.shortfall_kw >= NOTABLE_KW else ", nothing is missing"
+    moved = counted(plan.moved, "vehicle gets", "vehicles get")
+    limited = f"limited by {limit_words(plan.limits)}" if plan.limits else ""
+    return tuple(
+        filter(
+            None,
+            (
+                f"can give {regulation_text(plan.allocated_kw)}{missing}" if plan.requested_kw else "",
+                f"{moved} another setpoint; {grouped(plan.eligible)} can take part",
+                limited,
+            ),
+        )
+    )
 
 
 def updated_text(before: DispatchView, power_kw: float, result: Result) -> str:

@@ -1,15 +1,17 @@
-"""How the acknowledgements of the selected dispatch come in: counts, retries, latency."""
+"""How the acknowledgements of the selected dispatch come in, and once it ends those of its release: counts, retries, latency."""
 
 from collections.abc import Sequence
 
 from textual.content import Content
 
+from v2g_console.console.event_text import answers_text
 from v2g_console.console.glyphs import Glyphs, histogram
+from v2g_console.console.progress_text import NOBODY_LEFT, nobody_left, shows_release
+from v2g_console.console.reason_text import by_count
 from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.times import latency_text
 from v2g_console.console.widgets.pane import Pane, age_mark, packed
-from v2g_console.contract.snapshot import LATENCY_BINS_MS, AckProgress, DispatchView, Snapshot
-from v2g_console.domain.states import DispatchState
+from v2g_console.contract.snapshot import LATENCY_BINS_MS, AckProgress, Snapshot
 from v2g_console.domain.units import grouped
 
 Word = tuple[str, str]
@@ -21,35 +23,50 @@ class AckPane(Pane):
     def title(self, snapshot: Snapshot | None) -> str:
         """Whose acknowledgements."""
         view = self.model.selected_dispatch()
-        which = "" if view is None else f" {safe_text(view.short_id, 8)}{' release' if _releasing(view) else ''}"
-        return f"Ack progress{which}{age_mark(self.model, snapshot)}"
+        which = "" if view is None else f" {safe_text(view.short_id, 8)}"
+        what = "Release progress" if view is not None and shows_release(view) else "Ack progress"
+        return f"{what}{which}{age_mark(self.model, snapshot)}"
 
     def draw(self, snapshot: Snapshot, width_cells: int, height_lines: int) -> Sequence[Content]:
         """Counts first, then latency, then what limits it."""
         view = self.model.selected_dispatch()
         if view is None:
             return [line(("Nothing to acknowledge yet", "$muted"))]
-        progress = view.release if _releasing(view) else view.progress
-        rows = packed(count_words(progress, self.glyphs), width_cells)
-        rows += latency_rows(progress, self.glyphs, width_cells)
+        if shows_release(view):
+            progress = view.progress
+            before = answers_text(progress.acked, progress.limited, progress.rejected, progress.silent, progress.commanded, progress.let_go)
+            rows = packed(release_words(view.release, self.glyphs), width_cells)
+            rows.append(line((f"before: {before}", "$muted")).truncate(width_cells, ellipsis=True))
+            return [*rows, *latency_rows(view.release, self.glyphs, width_cells)]
+        rows = packed(count_words(view.progress, self.glyphs), width_cells)
+        if nobody_left(view):
+            rows.insert(0, line((f"{self.glyphs.warn} {NOBODY_LEFT}", "bold $warning")).truncate(width_cells, ellipsis=True))
+        rows += latency_rows(view.progress, self.glyphs, width_cells)
         if view.limits:
             limits = ", ".join(f"{safe_text(name, 16)} {grouped(kw)} kW" for name, kw in view.limits[:3])
-            rows.append(line((f"limited by {limits}", "$muted")))
+            rows.append(line((f"limited by {limits}", "$muted")).truncate(width_cells, ellipsis=True))
         if view.left_out:
-            most = sorted(view.left_out.items(), key=lambda item: -item[1])[:4]
-            rows.append(line((f"left out {', '.join(f'{safe_text(name, 16)} {count}' for name, count in most)}", "$muted")))
+            words = ", ".join(f"{grouped(count)} {safe_text(name, 16)}" for name, count in by_count(view.left_out))
+            total = grouped(sum(view.left_out.values()))
+            rows.append(line((f"left out {total}: {words}", "$muted")).truncate(width_cells, ellipsis=True))
         return rows
 
 
-def _releasing(view: DispatchView) -> bool:
-    return view.state is DispatchState.RELEASING and view.release.commanded > 0
+def release_words(release: AckProgress, glyphs: Glyphs) -> list[Word]:
+    """`released 371 of 400`, who is waited for and who is silent: of vehicles that are sent back, not of their commands before."""
+    words: list[Word] = [(f"released {grouped(release.acked + release.limited)} of {grouped(release.commanded)}", "bold")]
+    words.append((f"silent {grouped(release.silent)}{glyphs.warn if release.silent else ''}", "bold $warning" if release.silent else ""))
+    waiting = release.commanded - release.acked - release.limited - release.silent
+    return [*words, (f"waiting {grouped(waiting)}", "")] if waiting > 0 else words
 
 
 def count_words(progress: AckProgress, glyphs: Glyphs) -> list[Word]:
     """The counts as words; refused and silent vehicles stand out, the others don't."""
-    words: list[Word] = [(f"acked {progress.acked}", "bold"), (f"limited {progress.limited}", "")]
+    words: list[Word] = [(f"acked {grouped(progress.acked)} of {grouped(progress.commanded)}", "bold"), (f"limited {progress.limited}", "")]
     words.append((f"rejected {progress.rejected}{glyphs.cross if progress.rejected else ''}", "bold $warning" if progress.rejected else ""))
     words.append((f"silent {progress.silent}{glyphs.warn if progress.silent else ''}", "bold $warning" if progress.silent else ""))
+    if progress.let_go:
+        words.append((f"let go {progress.let_go}", ""))
     if progress.pending or progress.queued:
         words.append((f"waiting {progress.pending}", ""))
     if progress.queued:

@@ -1,6 +1,6 @@
 """Alarms as a list: active ones first, then those that nobody answered, the shelved last. Letter and shape before colour."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.times import clock_of, span_text
@@ -21,7 +21,9 @@ STATE_WORDS: Final = {
 class AlarmTable(RecordTable[AlarmView]):
     """What wants an answer, in the engine's order. `utc_ms` is the time of the picture, for ages."""
 
-    def __init__(self, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    NEIGHBOUR_FOLLOWS: ClassVar[bool] = True
+
+    def __init__(self, glyphs: Glyphs, id: str | None = None) -> None:
         super().__init__(glyphs, "No alarm.", id)
         self.utc_ms = 0
 

@@ -1,44 +1,69 @@
 """One line under the header that appears when something is wrong: engine gone, STOP latched, link lost, an unanswered alarm."""
 
+from typing import Final
+
 from rich.cells import cell_len
 from textual.content import Content
 
-from v2g_console.console.actions import shown_key
+from v2g_console.console.actions import Scope, action_of, actions_of, shown_key
 from v2g_console.console.approval_text import left_s, what_text
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.link_text import loss_text
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.rights import decidable
 from v2g_console.console.safe_text import line, safe_text
+from v2g_console.console.shown_alarm import ShowsAlarm
 from v2g_console.console.times import clock_of
 from v2g_console.console.widgets.lines import Lines
+from v2g_console.contract.alarms import AlarmView
 from v2g_console.contract.link import LinkState
 from v2g_console.contract.snapshot import Snapshot
 from v2g_console.domain.units import duration_text
 
+_MEANWHILE: Final = "v1 keep their setpoint, v2 fall back when their lease ends"
+
 
 class Banner(Lines):
-    """Hidden while all is well."""
+    """Hidden while all is well. `ack_key` acknowledges the alarm that is shown; "" where that key means something else."""
 
     DEFAULT_CSS = """
     Banner { height: 1; display: none; text-overflow: ellipsis; }
     Banner.-shown { display: block; }
     """
 
-    def __init__(self, model: ConsoleModel, glyphs: Glyphs) -> None:
+    def __init__(self, model: ConsoleModel, glyphs: Glyphs, ack_key: str | None = None) -> None:
         super().__init__()
         self._model = model
         self._glyphs = glyphs
+        self._ack_key = shown_key("alarm.ack", model) if ack_key is None else ack_key
 
     def show_model(self) -> None:
         """Show the most important trouble, or nothing."""
-        text = banner_line(self._model, self._glyphs, self.size.width or self.app.size.width)
+        text = banner_line(self._model, self._glyphs, self.size.width or self.app.size.width, self._ack_key)
+        if isinstance(self.app, ShowsAlarm):
+            alarm = alarm_in_banner(self._model)
+            self.app.shown_alarm.show(self._model.site_name, None if alarm is None else alarm.alarm_id)
         self.set_class(text is not None, "-shown")
         self.show([] if text is None else [text])
 
 
-def banner_line(model: ConsoleModel, glyphs: Glyphs, width_cells: int) -> Content | None:
-    """What is wrong, most important first; None if nothing is."""
+def ack_key(scope: Scope, model: ConsoleModel) -> str:
+    """The key that acknowledges the alarm in the banner, as it is shown; "" on screens that have another use for it."""
+    keys = action_of("alarm.ack").bound(model)
+    taken = {key for action in actions_of(scope) for key in action.bound(model)} if scope is not Scope.GLOBAL else set()
+    return "" if taken.intersection(keys) else shown_key("alarm.ack", model)
+
+
+def alarm_in_banner(model: ConsoleModel) -> AlarmView | None:
+    """The alarm that the banner shows, also as the state of a lost link; None if it shows something else or nothing."""
+    snapshot, contact, alarm = model.snapshot, model.contact(), model.foremost_alarm()
+    if snapshot is None or contact.late or snapshot.engine.stopped or alarm is None:
+        return None
+    return alarm if snapshot.link.state is LinkState.UP or alarm.kind == "link_lost" else None
+
+
+def banner_line(model: ConsoleModel, glyphs: Glyphs, width_cells: int, key: str) -> Content | None:
+    """What is wrong, most important first; None if nothing is. `key` acknowledges an alarm ("": none does here)."""
     contact = model.contact()
     snapshot = model.snapshot
     if contact.problem:
@@ -50,22 +75,21 @@ def banner_line(model: ConsoleModel, glyphs: Glyphs, width_cells: int) -> Conten
         return None
     if snapshot.engine.stopped:
         return _stop_line(model, snapshot, glyphs)
-    return _link_line(snapshot, glyphs) or _alarm_line(model, glyphs, width_cells) or _approval_line(model, snapshot, glyphs, width_cells)
+    return (
+        _link_line(snapshot, glyphs, width_cells)
+        or _alarm_line(model, glyphs, width_cells, key)
+        or _approval_line(model, snapshot, glyphs, width_cells)
+    )
 
 
-def _alarm_line(model: ConsoleModel, glyphs: Glyphs, width_cells: int) -> Content | None:
+def _alarm_line(model: ConsoleModel, glyphs: Glyphs, width_cells: int, key: str) -> Content | None:
     alarm = model.foremost_alarm()
     if alarm is None:
         return None
     sign, style = (f"H{glyphs.critical}", "bold reverse $critical") if alarm.priority == 1 else (f"M{glyphs.warn}", "bold $warning")
     told, answer = f" {sign} {safe_text(alarm.text, 80)}", safe_text(alarm.response, 80)
-    key = shown_key("alarm.ack", model)
-    for words in (
-        f"{told}: {answer}. {key} acknowledges ",
-        f"{told}: {answer}. {key} acks ",
-        f"{told}. {key} acknowledges ",
-        f"{told}. {key} acks ",
-    ):
+    ends = (f" {key} acknowledges", f" {key} acks") if key else ("",)
+    for words in (*(f"{told}: {answer}.{end} " for end in ends), *(f"{told}.{end} " for end in ends)):
         if cell_len(words) <= width_cells:
             break
     return line((words, style))
@@ -98,15 +122,15 @@ def _stop_line(model: ConsoleModel, snapshot: Snapshot, glyphs: Glyphs) -> Conte
     return _critical(f"{glyphs.critical} STOP is latched by {by}{at}{owed}{also}. {shown_key('dispatch.resume', model)} resumes")
 
 
-def _link_line(snapshot: Snapshot, glyphs: Glyphs) -> Content | None:
+def _link_line(snapshot: Snapshot, glyphs: Glyphs, width_cells: int) -> Content | None:
     match snapshot.link.state:
         case LinkState.UP:
             return None
         case LinkState.CONNECTING | LinkState.SUSPECT:
-            return line((f" {glyphs.warn} {loss_text(snapshot.link)} ", "bold $warning"))
+            return line((f" {glyphs.warn} {loss_text(snapshot.link, width_cells - 4, _MEANWHILE)} ", "bold $warning"))
         case LinkState.DOWN | LinkState.CLOSED:
-            since = duration_text((snapshot.utc_ms - snapshot.link.since_ms) / 1000)
-            return _critical(f"{glyphs.cross} {since} {loss_text(snapshot.link)}")
+            since = f"{glyphs.cross} {duration_text((snapshot.utc_ms - snapshot.link.since_ms) / 1000)} "
+            return _critical(since + loss_text(snapshot.link, width_cells - cell_len(since) - 2, _MEANWHILE))
 
 
 def _critical(text: str) -> Content:

@@ -14,7 +14,7 @@ class ChoiceInput(Input):
         Binding("up", "next_choice(-1)", "Previous", show=False),
     ]
 
-    def __init__(self, value: str, choices: tuple[str, ...], id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, value: str, choices: tuple[str, ...], id: str | None = None) -> None:
         super().__init__(value, id=id, compact=True, max_length=200)
         self.choices = choices
 

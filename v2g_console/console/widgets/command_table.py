@@ -1,4 +1,4 @@
-"""The vehicles of one dispatch, worst first: what each was told, what it said, what it does."""
+"""The vehicles of one dispatch, a row each, worst first: what it was asked, what it acknowledged, what is measured."""
 
 from collections.abc import Sequence
 from math import isnan
@@ -20,7 +20,7 @@ TROUBLED: Final = frozenset({"silent", "timed_out", "rejected", "failed", "dropp
 class CommandTable(RecordTable[CommandRow]):
     """Rows in the engine's order (worst first), narrowed by a word. At most the 2 000 rows of a DispatchDetail."""
 
-    def __init__(self, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, glyphs: Glyphs, id: str | None = None) -> None:
         super().__init__(glyphs, "No vehicle has been commanded yet.", id)
         self._longest = 0
 
@@ -38,7 +38,7 @@ class CommandTable(RecordTable[CommandRow]):
 
     def words_of(self, record: CommandRow) -> str:
         """Id, state and reason."""
-        return f"{record.vehicle_id} {record.state} {record.reason}"
+        return f"{record.vehicle_id} {record.state} {row_reason(record)}"
 
     def all_columns(self, width_cells: int) -> list[Column]:
         """The columns; the reason is last and takes what is left, for its explanation."""
@@ -46,10 +46,10 @@ class CommandTable(RecordTable[CommandRow]):
         return [
             Column("vehicle", "vehicle", name_cells, 0),
             Column("state", "state", 10, 1),
-            Column("setpoint", "set kW", 8, 3, right=True),
+            Column("setpoint", "asked kW", 8, 3, right=True),
             Column("regulation", "reg kW", 8, 4, right=True),
-            Column("applied", "applied", 8, 5, right=True),
-            Column("measured", "measured", 8, 6, right=True),
+            Column("applied", "acked kW", 8, 5, right=True),
+            Column("measured", "meas. kW", 8, 6, right=True),
             Column("attempt", "try", 3, 8, right=True),
             Column("latency", "latency", 7, 7, right=True),
             Column("release", "release", 9, 9),
@@ -85,6 +85,7 @@ class CommandTable(RecordTable[CommandRow]):
 
 
 def row_reason(row: CommandRow) -> str:
-    """The reason's name and its meaning, or the vehicle's own words."""
+    """The reason's name and its meaning, or the vehicle's own words; before them that it was let go and taken again."""
     words = row.reason_text or explanation(row.reason)
-    return f"{row.reason} {words}".strip()
+    again = f"taken {row.taken} times" if row.taken > 1 else ""
+    return "; ".join(filter(None, (again, f"{row.reason} {words}".strip())))

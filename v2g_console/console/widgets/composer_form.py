@@ -7,9 +7,9 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from v2g_console.console.composer_fields import PARTIAL_WORDS, PREEMPT_WORDS, Checked, FieldTexts, Known, Word, check_fields
+from v2g_console.console.composer_fields import PARTIAL_WORDS, PREEMPT_WORDS, TEST_WORDS, Checked, FieldTexts, Known, Word, check_fields
 from v2g_console.console.composer_flow import ComposerFlow, Step
-from v2g_console.console.composer_preview import sent_rows
+from v2g_console.console.composer_preview import kept_row, sent_rows, when_row
 from v2g_console.console.glyphs import Glyphs, progress_bar
 from v2g_console.console.marked_text import marked_line
 from v2g_console.console.safe_text import line
@@ -21,8 +21,11 @@ from v2g_console.contract.requests import Plan
 from v2g_console.domain.signal import Signal
 
 FIELDS = ("signal", "power", "duration", "sites", "segments", "allocator")
+MORE_FIELDS = ("start", "reference", "note")
 _LABELS = {"power": "power kW"}
+_EMPTY_MEANS = {"sites": "all", "segments": "all", "start": "now"}
 _BAR_CELLS = 20
+_LEAST_WORD_CELLS = 12
 
 
 class ComposerForm(Vertical):
@@ -59,6 +62,9 @@ class ComposerForm(Vertical):
             Toggle("preempt", PREEMPT_WORDS, id="composer-preempt"),
             Toggle("accept partial", PARTIAL_WORDS, id="composer-partial"),
         )
+        for name in MORE_FIELDS:
+            yield self._row(name, name, self._input(name, getattr(start, name)))
+        yield self._row("test", "test", Toggle("test", TEST_WORDS, id="composer-test"))
         yield self._row("typed", "type the power", Input(id="composer-typed", compact=True, max_length=20, restrict=r"[-+0-9., ]*"))
 
     def on_mount(self) -> None:
@@ -76,10 +82,10 @@ class ComposerForm(Vertical):
 
     def check(self) -> Checked:
         """Check what is written and say a word on each field."""
-        written = (self.query_one(f"#composer-{name}", Input).value for name in FIELDS)
-        chosen = (self.query_one(f"#composer-{name}", Toggle).word for name in ("preempt", "partial"))
-        checked = check_fields(FieldTexts(*written, *chosen), self._known, self._vehicles)
-        for name in (*FIELDS, "options"):
+        written = {name: self.query_one(f"#composer-{name}", Input).value for name in (*FIELDS, *MORE_FIELDS)}
+        chosen = {name: self.query_one(f"#composer-{name}", Toggle).word for name in ("preempt", "partial", "test")}
+        checked = check_fields(FieldTexts(**written, **chosen), self._known, self._vehicles)
+        for name in (*FIELDS, "options", *MORE_FIELDS, "test"):
             self._say(name, getattr(checked, name))
         return checked
 
@@ -122,12 +128,14 @@ class ComposerForm(Vertical):
         if name in {"signal", "allocator"}:
             choices = tuple(signal.value for signal in Signal) if name == "signal" else self._known.allocators
             return ChoiceInput(value, choices, id=f"composer-{name}")
-        return Input(value, id=f"composer-{name}", compact=True, max_length=400, placeholder="all" if name in {"sites", "segments"} else "")
+        return Input(value, id=f"composer-{name}", compact=True, max_length=400, placeholder=_EMPTY_MEANS.get(name, ""))
 
     def _say(self, name: str, word: Word) -> None:
         text = self.glyphs.draw(word.text)
         said = line((f"{self.glyphs.warn} ", "$warning"), (text, "bold")) if word.wrong else line((text, "$muted"))
         place = self.query_one(f"#composer-says-{name}", Lines)
+        if 0 < place.size.width < _LEAST_WORD_CELLS:  # no room for words: what is wrong keeps its sign
+            said = line((self.glyphs.warn, "bold $warning") if word.wrong else "")
         place.show([said.truncate(place.size.width, ellipsis=True) if place.size.width else said])
 
 
@@ -147,8 +155,9 @@ class ArmedPanel(Lines, can_focus=True):
         self.show(
             [
                 line((state, "bold reverse"), "  ", (told, "bold"), f"   {left_s:4.1f} s  ", (bar, "$warning")),
-                line(),
+                when_row(request),
                 *sent_rows(plan, request.sites, request.segments, self.glyphs, marked=len(request.vehicles)),
+                kept_row(request),
             ]
         )
 

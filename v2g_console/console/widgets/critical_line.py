@@ -28,6 +28,11 @@ def alarm_counts(alarms: tuple[AlarmView, ...]) -> tuple[int, int, int]:
     return active.count(1), active.count(2), sum(priority > 2 for priority in active)
 
 
+def gone_count(alarms: tuple[AlarmView, ...]) -> int:
+    """Alarms that are over and that nobody has answered."""
+    return sum(alarm.state is AlarmState.RETURNED for alarm in alarms)
+
+
 def critical_line(snapshot: Snapshot, model: ConsoleModel, glyphs: Glyphs, width_cells: int) -> Content:
     """`● up 2d 3H■ 2M▲ 2L STOP`, in the longest form that fits; the shortest one has at most 17 cells with one-digit counts."""
     late = model.contact().late
@@ -53,7 +58,8 @@ def _drawn(snapshot: Snapshot, model: ConsoleModel, glyphs: Glyphs, late: bool, 
     if low and (low_too or not high + middle):
         parts.append(f"{low}L{gap}")
     if not high + middle + low:
-        parts.append(("al 0" if spaced else "0a", "$muted"))
+        gone = gone_count(snapshot.alarms)
+        parts.append((f"{gone}gone" if spaced else f"{gone}g", "bold") if gone else ("al 0" if spaced else "0a", "$muted"))
     if snapshot.engine.stopped:
         parts.append(("STOP", "bold reverse $critical"))
     elif model.replay is not None:

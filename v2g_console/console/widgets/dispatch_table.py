@@ -1,9 +1,9 @@
 """Dispatches as a list: those that run first, then the newest past ones, each with its outcome and shortfall."""
 
 from v2g_console.console.actions import state_text
-from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import is_active
-from v2g_console.console.times import clock_of, left_text
+from v2g_console.console.progress_text import NOBODY_LEFT, nobody_left, shows_release
+from v2g_console.console.times import clock_of, date_and_clock, left_text
 from v2g_console.console.widgets.dispatches_pane import SHORT_SHARE, answered_of, delivered_text
 from v2g_console.console.widgets.record_table import RecordTable
 from v2g_console.console.widgets.table_parts import Column, Role
@@ -17,9 +17,6 @@ _BAD_ENDS = frozenset({DispatchState.FAILED, DispatchState.STOPPED})
 class DispatchTable(RecordTable[DispatchView]):
     """What the engine keeps of dispatches, in its order."""
 
-    def __init__(self, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
-        super().__init__(glyphs, "No dispatch yet. Press d for a new one.", id)
-
     def id_of(self, record: DispatchView) -> str:
         """The dispatch."""
         return record.dispatch_id
@@ -27,7 +24,7 @@ class DispatchTable(RecordTable[DispatchView]):
     def words_of(self, record: DispatchView) -> str:
         """Ids, signal, state, outcome, person, reference and note."""
         words = (record.short_id, record.dispatch_id, record.signal, state_text(record), record.outcome_reason, record.by)
-        return " ".join((*words, record.external_ref, record.note, "test" if record.test else ""))
+        return " ".join((*words, record.external_ref, record.author_note, record.note, "test" if record.test else ""))
 
     def all_columns(self, width_cells: int) -> list[Column]:
         """Id, signal and power always; the reason takes what is left."""
@@ -50,7 +47,7 @@ class DispatchTable(RecordTable[DispatchView]):
 
     def role_of(self, record: DispatchView, column: Column) -> Role:
         """Past ones are dim; what went wrong stands out."""
-        if column.key == "state" and record.state in _BAD_ENDS:
+        if column.key == "state" and (record.state in _BAD_ENDS or nobody_left(record)):
             return Role.ALERT
         if column.key == "short" and _is_short(record):
             return Role.ALERT
@@ -68,8 +65,10 @@ class DispatchTable(RecordTable[DispatchView]):
             case "power":
                 return regulation_text(record.requested_kw)
             case "state":
-                return state_text(record)
+                return "nobody left" if nobody_left(record) else state_text(record)
             case "answered":
+                if shows_release(record):
+                    return f"rel {grouped(record.release.acked + record.release.limited)}/{grouped(record.release.commanded)}"
                 answered, asked = answered_of(record)
                 return f"{grouped(answered)}/{grouped(asked)}" if asked else "-"
             case "acked":
@@ -90,7 +89,11 @@ class DispatchTable(RecordTable[DispatchView]):
             case "by":
                 return record.by
             case _:
-                return " ".join(word for word in ("TEST" if record.test else "", record.outcome_reason, record.note) if word)
+                left = NOBODY_LEFT if nobody_left(record) else ""
+                begins = "" if record.due_ms is None else f"begins {date_and_clock(record.due_ms)}"
+                ref = f"ref {record.external_ref}" if record.external_ref else ""
+                words = ("TEST" if record.test else "", left, begins, record.outcome_reason, ref, record.author_note, record.note)
+                return " ".join(filter(None, words))
 
 
 def _is_short(view: DispatchView) -> bool:

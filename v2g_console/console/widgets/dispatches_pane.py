@@ -13,11 +13,12 @@ from v2g_console.console.actions import shown_key, state_text
 from v2g_console.console.dispatch_text import moved_words
 from v2g_console.console.glyphs import Glyphs, progress_bar
 from v2g_console.console.model import ConsoleModel, is_active
+from v2g_console.console.progress_text import nobody_left, shown_progress
 from v2g_console.console.safe_text import Part, line, pad_text, safe_text
 from v2g_console.console.times import left_text
 from v2g_console.console.widgets.pane import Pane, age_mark
 from v2g_console.console.widgets.text_pane import Said, fitted
-from v2g_console.contract.snapshot import AckProgress, DispatchView, Snapshot
+from v2g_console.contract.snapshot import DispatchView, Snapshot
 from v2g_console.domain.states import DispatchState
 from v2g_console.domain.units import grouped, regulation_text
 
@@ -40,7 +41,7 @@ class DispatchesPane(Pane, can_focus=True):
     class Selected(Message):
         """Another dispatch is selected."""
 
-    def __init__(self, model: ConsoleModel, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, model: ConsoleModel, glyphs: Glyphs, id: str | None = None) -> None:
         super().__init__(model, glyphs, id)
         self._row_ids: list[str] = []
 
@@ -51,6 +52,8 @@ class DispatchesPane(Pane, can_focus=True):
 
     def _nothing_runs(self, snapshot: Snapshot) -> Content:
         """What to do next; not a key that would be refused."""
+        if self.model.replay is not None:
+            return line(("No dispatch at this moment of the recording.", "$muted"))
         if snapshot.engine.stopped:
             return line(
                 ("No dispatch can start: STOP is latched. ", "$muted"),
@@ -160,7 +163,8 @@ def head_line(view: DispatchView, glyphs: Glyphs, mark: str, width_cells: int) -
     answered, asked = answered_of(view)
     power = glyphs.draw(regulation_text(view.requested_kw))
     when = left_text(view.remaining_s) if view.state is DispatchState.ACTIVE else state_text(view)
-    count = f"{answered}/{asked}" if is_active(view) else safe_text(view.outcome_reason, 20)
+    when = "nobody left" if nobody_left(view) else when
+    count = f"{answered}/{asked}" if is_active(view) else ended_words(view)
     if width_cells < _FULL_WIDTH:
         return line(
             f"{mark}{safe_text(view.short_id, 6)} {safe_text(view.signal, 8)} {power} ", (when.removesuffix(" left"), "$muted"), f" {count}"
@@ -170,7 +174,7 @@ def head_line(view: DispatchView, glyphs: Glyphs, mark: str, width_cells: int) -
     bar_cells = min(30, width_cells - cell_len(left) - len(test) - 15 - len(count) - 2)
     bar = progress_bar(answered / asked, bar_cells, glyphs) if asked and is_active(view) and bar_cells >= 4 else ""
     parts: list[Part] = [(left, "bold" if is_active(view) else ""), (test, "bold"), f"{pad_text(when, 14)} "]
-    return line(*parts, (bar, "$accent"), f" {count}")
+    return line(*parts, (bar, "$accent"), f" {count}").truncate(max(1, width_cells), ellipsis=True)
 
 
 def power_line(view: DispatchView, glyphs: Glyphs, width_cells: int) -> Content:
@@ -196,7 +200,7 @@ def delivered_text(view: DispatchView, with_coverage: bool) -> str:
         return "-"
     if view.delivered_coverage >= FULL_COVERAGE:
         return grouped(view.delivered_kw)
-    return f"{grouped(view.delivered_kw)}~{f' ({view.delivered_coverage:.0%})' if with_coverage else ''}"
+    return f"{grouped(view.delivered_kw)}~{f' ({view.delivered_coverage:.0%} measured)' if with_coverage else ''}"
 
 
 def short_part(view: DispatchView, glyphs: Glyphs) -> tuple[str, str]:
@@ -208,7 +212,17 @@ def short_part(view: DispatchView, glyphs: Glyphs) -> tuple[str, str]:
     return f"short {grouped(missing)} kW", ""
 
 
+def ended_words(view: DispatchView) -> str:
+    """Of one that is over: who has not confirmed the release, else how many have, and why it ended."""
+    release, why = view.release, safe_text(view.outcome_reason, 20)
+    if not release.commanded:
+        return why
+    confirmed = release.acked + release.limited
+    owed = f", owed {grouped(release.commanded - confirmed)}" if confirmed < release.commanded else ""
+    return f"released {grouped(confirmed)}/{grouped(release.commanded)}{owed}{f': {why}' if why else ''}"
+
+
 def answered_of(view: DispatchView) -> tuple[int, int]:
-    """Vehicles that have answered and vehicles asked, of the release while releasing."""
-    progress: AckProgress = view.release if view.state is DispatchState.RELEASING and view.release.commanded else view.progress
+    """Vehicles that have answered and vehicles asked; of the release from its beginning on."""
+    progress = shown_progress(view)
     return progress.acked + progress.limited + progress.rejected, progress.commanded

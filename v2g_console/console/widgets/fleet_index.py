@@ -21,7 +21,7 @@ RESORT_S: Final = 1.0
 LARGE_FLEET: Final = 20_000
 """Up to here a list is made anew in a few milliseconds, so arrivals show at once."""
 
-_WORST_FIRST: Final = (
+WORST_FIRST: Final = (
     "silent",
     "rejected",
     "owed",
@@ -35,7 +35,7 @@ _WORST_FIRST: Final = (
     "idle",
     "away",
 )
-_STATE_RANK: Final = np.array([_WORST_FIRST.index(name) for name in FLEET_STATE_NAMES], dtype=np.float32)
+_STATE_RANK: Final = np.array([WORST_FIRST.index(name) for name in FLEET_STATE_NAMES], dtype=np.float32)
 _QUALITY_RANK: Final = np.zeros(len(Quality), dtype=np.float32)
 for _rank, _quality in enumerate((Quality.LOST, Quality.UNKNOWN, Quality.STALE, Quality.FRESH)):
     _QUALITY_RANK[_quality] = _rank

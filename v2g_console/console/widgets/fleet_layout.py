@@ -18,6 +18,7 @@ from v2g_console.domain.vehicle import Quality
 
 MARK: Final = "*"
 LONGEST_NAME_CELLS: Final = 32
+_ID_MARK_CELLS: Final = 2
 _REASON_CODES: Final = frozenset(Reason)
 _STATE_CELLS: Final = max(map(len, FLEET_STATE_NAMES))
 _ALERT_STATES: Final = frozenset(FLEET_STATE_NAMES.index(name) for name in ("rejected", "silent", "owed", "lost"))
@@ -37,19 +38,19 @@ def fit_columns(
     """The columns that fit `width_cells`, in the order they are drawn. The id is always among them, shortened if it must be.
 
     `tagged`, `held`: somebody has a tag, or is on hold, so there is a column for it.
-    `chosen`: the columns that a person wants, the last ones given up first.
+    `chosen`: the columns that a person wants, the last ones given up first; without the quality column its mark stands behind the id.
     """
     name_cells = max(8, min(LONGEST_NAME_CELLS, width_cells // 3))
     columns = [
-        Column(SortKey.ID, "vehicle", max(7, min(longest_id, name_cells)), 0),
-        Column(SortKey.QUALITY, "q", 1, 4),
+        Column(SortKey.ID, "vehicle", max(7, min(longest_id, name_cells)), -1),  # given up after all others
+        Column(SortKey.QUALITY, "q", 1, 0),
         *([_TAG_COLUMN] if tagged else []),
         *([_HOLD_COLUMN] if held else []),
-        Column(SortKey.POWER, "kW", 8, 1, right=True),
+        Column(SortKey.POWER, "meas. kW", 8, 1, right=True),
         Column(SortKey.SOC, "SoC", 5, 3, right=True),
         Column(SortKey.STATE, "state", _STATE_CELLS + 1, 2),
         Column(SortKey.SITE, "site", max(5, min(longest_site, name_cells)), 5),
-        Column(SortKey.SETPOINT, "set kW", 8, 6, right=True),
+        Column(SortKey.SETPOINT, "asked kW", 8, 6, right=True),
         Column(SortKey.UP, "up kW", 7, 7, right=True),
         Column(SortKey.DOWN, "down kW", 7, 8, right=True),
         Column(SortKey.SEGMENT, "segment", max(8, min(longest_segment, name_cells)), 9),
@@ -58,6 +59,8 @@ def fit_columns(
         known = {column.key: column for column in (*columns, *_MORE)}
         wanted = dict.fromkeys((SortKey.ID, *chosen))
         columns = [replace(known[key], need=place) for place, key in enumerate(wanted)]
+        if SortKey.QUALITY not in wanted:
+            columns[0] = replace(columns[0], width_cells=columns[0].width_cells + _ID_MARK_CELLS)
     return fitting_columns(columns, width_cells)
 
 
@@ -85,7 +88,7 @@ COLUMN_WORDS: Final[dict[SortKey, str]] = {
     SortKey.SOC: "state of charge, 0 to 1",
     SortKey.STATE: "what it is doing",
     SortKey.SITE: "site",
-    SortKey.SETPOINT: "setpoint in force, kW",
+    SortKey.SETPOINT: "asked: the last setpoint it was told, kW",
     SortKey.UP: "headroom up for 15 minutes, kW",
     SortKey.DOWN: "headroom down for 15 minutes, kW",
     SortKey.SEGMENT: "segment",
@@ -116,6 +119,11 @@ def row_lines(
     """The lines of a few vehicles (those on screen), shape as `rows`. `marks`: ids with a mark; `utc_ms`: what ages are counted to."""
     pieces = [_column_pieces(columns, rows, column, glyphs, utc_ms) for column in layout]
     qualities = columns.quality[rows].tolist()
+    if all(column.key != SortKey.QUALITY for column in layout):
+        pieces[0] = [
+            (_marked_id(columns.ids[row], code, layout[0].width_cells), Role.NORMAL)
+            for row, code in zip(rows.tolist(), qualities, strict=True)
+        ]
     lines = []
     for place, row in enumerate(rows.tolist()):
         written = [column[place] for column in pieces]
@@ -123,6 +131,12 @@ def row_lines(
             written = [(text, role if role is Role.ALERT else Role.DIM) for text, role in written]
         lines.append(RowLine(columns.ids[row], tuple(written), MARK if columns.ids[row] in marks else ""))
     return lines
+
+
+def _marked_id(vehicle_id: str, quality: int, width_cells: int) -> str:
+    """The id with its age mark behind it: no value may look fresh where there is no column for the mark."""
+    name_cells = max(1, width_cells - _ID_MARK_CELLS)
+    return pad_text(f"{pad_text(shorten(vehicle_id, name_cells), name_cells)} {QUALITY_MARKS[quality]}", width_cells)
 
 
 def _column_pieces(columns: FleetColumns, rows: NDArray[np.intp], column: Column, glyphs: Glyphs, utc_ms: int) -> list[Piece]:

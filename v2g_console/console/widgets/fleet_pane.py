@@ -1,24 +1,32 @@
 """The fleet at a glance: numbers, headroom, state of charge, and the top of the vehicle table."""
 
+from typing import Final
+
+import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
+from v2g_console.console.actions import shown_key
 from v2g_console.console.glyphs import Glyphs, histogram
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.safe_text import line
+from v2g_console.console.widgets.fleet_index import WORST_FIRST
 from v2g_console.console.widgets.fleet_table import FleetTable
 from v2g_console.console.widgets.lines import Lines
 from v2g_console.console.widgets.pane import age_mark, packed
 from v2g_console.contract.link import LinkState
-from v2g_console.contract.snapshot import FleetSummary, Snapshot
+from v2g_console.contract.snapshot import FLEET_STATE_NAMES, FleetColumns, FleetSummary, Snapshot
 from v2g_console.domain.units import grouped
 
 Word = tuple[str, str]
+SUMMARY_LINES: Final = 3
+LEAST_TABLE_LINES: Final = 4
+TROUBLED: Final = frozenset({"silent", "rejected", "owed", "lost"})
 
 
 class FleetPane(Vertical):
-    """Summary above, table below; the summary keeps its place when the pane gets low."""
+    """Summary above, table below. Where the table would show a vehicle or two, how many are in which state says more."""
 
     DEFAULT_CSS = """
     FleetPane { border: solid $line; border-title-color: $foreground; padding: 0 0 0 1; }
@@ -26,7 +34,7 @@ class FleetPane(Vertical):
     FleetPane #fleet-summary { height: 3; }
     """
 
-    def __init__(self, model: ConsoleModel, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, model: ConsoleModel, glyphs: Glyphs, id: str | None = None) -> None:
         super().__init__(id=id)
         self.model = model
         self.glyphs = glyphs
@@ -50,8 +58,17 @@ class FleetPane(Vertical):
         if title != self._title:
             self._title = title
             self.border_title = line(title)
-        lines.show(summary_rows(snapshot, self.glyphs, lines.size.width))
-        self.query_one(FleetTable).show(snapshot.fleet)
+        table, height = self.query_one(FleetTable), self.content_size.height
+        listed = height >= SUMMARY_LINES + LEAST_TABLE_LINES
+        table.display = listed
+        lines.styles.height = SUMMARY_LINES if listed else height
+        rows = summary_rows(snapshot, self.glyphs, lines.size.width)
+        if listed:
+            table.show(snapshot.fleet, snapshot.utc_ms)
+        elif snapshot.summary.vehicles:
+            more = line((f"{shown_key('go.fleet', self.model)} lists every vehicle", "$muted"))
+            rows = [*rows, *packed(state_words(snapshot.fleet), lines.size.width), more][: max(1, height)]
+        lines.show(rows)
 
 
 def summary_rows(snapshot: Snapshot, glyphs: Glyphs, width_cells: int) -> list[Content]:
@@ -63,6 +80,16 @@ def summary_rows(snapshot: Snapshot, glyphs: Glyphs, width_cells: int) -> list[C
         _fitting([count_words(summary, brief=False), count_words(summary, brief=True)], width_cells),
         _fitting([headroom_words(summary, glyphs, words) for words in ("both", "up", "")], width_cells),
         soc_row(summary, glyphs, width_cells),
+    ]
+
+
+def state_words(fleet: FleetColumns) -> list[Word]:
+    """How many vehicles are in which state, the worst first."""
+    counts = np.bincount(fleet.state, minlength=len(FLEET_STATE_NAMES)).tolist()
+    return [
+        (f"{name} {grouped(counts[FLEET_STATE_NAMES.index(name)])}", "bold $warning" if name in TROUBLED else "")
+        for name in WORST_FIRST
+        if counts[FLEET_STATE_NAMES.index(name)]
     ]
 
 
@@ -100,12 +127,12 @@ def count_words(summary: FleetSummary, brief: bool) -> list[Word]:
 
 
 def headroom_words(summary: FleetSummary, glyphs: Glyphs, with_p90: str) -> list[Word]:
-    """What could be asked for 15 minutes; `with_p90` ("both", "up", ""): where to add what is there with 90 % probability."""
+    """What free vehicles could give for 15 minutes; `with_p90` ("both", "up", ""): where to add what is there with 90 % probability."""
     up_p90 = f" (P90 {grouped(summary.up_p90_kw)})" if with_p90 else ""
     down_p90 = f" (P90 {grouped(summary.down_p90_kw)})" if with_p90 == "both" else ""
     return [
-        (f"up {glyphs.up} {grouped(summary.up_kw)} kW{up_p90}", ""),
-        (f"down {glyphs.down} {grouped(summary.down_kw)} kW{down_p90}", ""),
+        (f"free {glyphs.up} {grouped(summary.up_kw)} kW{up_p90}", ""),
+        (f"{glyphs.down} {grouped(summary.down_kw)} kW{down_p90}", ""),
     ]
 
 
@@ -114,9 +141,13 @@ def soc_row(summary: FleetSummary, glyphs: Glyphs, width_cells: int) -> Content:
     median = "-" if summary.soc_median is None else f"{summary.soc_median:.2f}"
     arrow = glyphs.up if summary.net_kw >= 0 else glyphs.down
     shown = line("SoC ", (histogram(summary.soc_histogram, glyphs), "$accent"), f"  median {median}")
+    left_out = summary.excluded_from_sums
+    told = f"  ({grouped(left_out)} not counted)" if left_out else ""
+    if shown.cell_length + len(told) > width_cells:
+        told = f" -{left_out}~"
     more = (
+        told,
         f"  net {arrow} {grouped(abs(summary.net_kw))} kW",
-        f"  ({summary.excluded_from_sums} not counted)" if summary.excluded_from_sums else "",
         f"  fairness {summary.fairness:.2f}" if summary.available else "",
     )
     for text in more:

@@ -39,7 +39,7 @@ class FleetTable(LineTable):
         self,
         glyphs: Glyphs,
         monotonic_s: Callable[[], float] = time.monotonic,
-        id: str | None = None,  # noqa: A002 - Textual's name
+        id: str | None = None,
         view: FleetView | None = None,
     ) -> None:
         super().__init__(glyphs, id=id)

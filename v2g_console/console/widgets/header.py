@@ -1,7 +1,7 @@
 """The top line of every screen: where, who, when, link, alarms, what may be done."""
 
 from datetime import UTC, datetime
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
@@ -13,13 +13,13 @@ from v2g_console.console.link_text import link_parts
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.safe_text import Part, line, safe_text
 from v2g_console.console.times import clock_of
-from v2g_console.console.widgets.critical_line import alarm_counts, critical_line
+from v2g_console.console.widgets.critical_line import alarm_counts, critical_line, gone_count
 from v2g_console.console.widgets.lines import Lines
 from v2g_console.contract.alarms import AlarmView
-from v2g_console.contract.snapshot import Snapshot
-from v2g_console.domain.alarm_cycle import AlarmState
+from v2g_console.contract.snapshot import EngineInfo, Snapshot
 
-_WIDE, _MEDIUM, _NARROW = 110, 76, 34
+_WIDE, _MEDIUM, _NAMED, _NARROW = 110, 76, 60, 34
+_ROLE_LETTERS: Final = {"supervisor": "SUP", "operator": "OPR", "viewer": "VIEW", "auditor": "AUD"}
 _CLOCK_CELLS = 11
 
 
@@ -57,7 +57,7 @@ class HeaderLine(Horizontal):
         narrow = width < _NARROW  # too narrow for a clock beside what counts
         self.query_one(Clock).display = not narrow
         crumbs = "" if narrow else crumb_text(self._crumbs(), width, self._glyphs)
-        left = place_line(self._model.snapshot, width, self._model.site_name, crumbs)
+        left = place_line(self._model.snapshot, width, self._model.site_name, crumbs, self._place_cells(width, bool(crumbs)))
         place.styles.width = left.cell_length
         place.show([left])
         self.query_one("#state", Lines).show([self._state(width - left.cell_length - (0 if narrow else _CLOCK_CELLS), bool(crumbs))])
@@ -67,6 +67,14 @@ class HeaderLine(Horizontal):
         stack = self.app.screen_stack if self.app.is_running else []
         here = stack.index(self.screen) if self.screen in stack else 0
         return [screen.crumb for screen in stack[1 : here + 1] if isinstance(screen, HasCrumb)]
+
+    def _place_cells(self, width_cells: int, with_count: bool) -> int:
+        """What the clock, and a state in short words, leave to the place."""
+        if self._model.snapshot is None:
+            return width_cells
+        late = self._model.contact().late
+        state = _state_line(self._model.snapshot, self._glyphs, 1, False, late, self._model, with_count)
+        return min(width_cells * 6 // 10, width_cells - _CLOCK_CELLS - state.cell_length)
 
     def _state(self, width_cells: int, with_count: bool) -> Content:
         snapshot = self._model.snapshot
@@ -143,8 +151,10 @@ def crumb_text(crumbs: list[str], width_cells: int, glyphs: Glyphs) -> str:
     return safe_text(crumbs[-1], most_cells) if crumbs else ""
 
 
-def place_line(snapshot: Snapshot | None, width_cells: int, site_name: str = "", crumbs: str = "") -> Content:
-    """Where one is, name of the control point, role and user, as far as they fit in the left part of a header `width_cells` wide.
+def place_line(
+    snapshot: Snapshot | None, width_cells: int, site_name: str = "", crumbs: str = "", most_cells: int | None = None
+) -> Content:
+    """Where one is, name of the control point, role and user: the most of it that fits `most_cells` of a header `width_cells` wide.
 
     `site_name`: which of several sites this is; shown instead, at every width, since it is where one acts.
     """
@@ -153,22 +163,26 @@ def place_line(snapshot: Snapshot | None, width_cells: int, site_name: str = "",
     here = f" {crumbs or 'V2G CONSOLE'}"
     if snapshot is None:
         return line((here, "bold"), *site, " ")
-    engine = snapshot.engine
-    parts: list[Part] = [(here, "bold")] if crumbs or width_cells >= (_WIDE if site else _MEDIUM) else []
+    titled = bool(crumbs) or width_cells >= (_WIDE if site else _MEDIUM)
+    place: list[Part] = [(here, "bold")] if titled else []
     if site:
-        parts = parts + site if width_cells >= 60 else site + parts  # narrow: where one acts must not be cut off
-    elif width_cells >= (60 if not crumbs else 100):
-        parts += ["  ", (safe_text(engine.name, name_cells), "")]
-    if width_cells >= _WIDE:
-        parts += ["  ", (safe_text(engine.role, 12).upper(), "$muted"), " ", (safe_text(engine.user, 14), "")]
-    elif width_cells >= _MEDIUM and not crumbs:
-        parts += [
-            "  ",
-            (safe_text(engine.role[:4], 4).upper(), "$muted"),
-            " ",
-            (safe_text(engine.user, 10 if width_cells >= 90 else 6), ""),
-        ]
-    return line(*parts, " ")
+        place = place + site if width_cells >= _NAMED else site + place  # narrow: where one acts must not be cut off
+    room = width_cells if most_cells is None else most_cells
+    shown = [line(*place, *more, " ") for more in _who(snapshot.engine, named=not site, width_cells=width_cells, name_cells=name_cells)]
+    return next((one for one in shown if one.cell_length <= room), shown[-1])
+
+
+def _who(engine: EngineInfo, *, named: bool, width_cells: int, name_cells: int) -> list[list[Part]]:
+    """What stands behind the place, the most first: name, role and user; the name alone; nothing."""
+    name: list[Part] = ["  ", (safe_text(engine.name, name_cells), "")] if named and width_cells >= _NAMED else []
+    users = (14,) if width_cells >= _WIDE else (10, 6) if width_cells >= _MEDIUM else ()
+    roles = (safe_text(engine.role, 12).upper(), _ROLE_LETTERS.get(engine.role, safe_text(engine.role, 4).upper()))
+    who: list[list[Part]] = [
+        ["  ", (role, "$muted"), " ", (safe_text(engine.user, cells), "")]
+        for role in (roles if width_cells >= _WIDE else roles[1:])
+        for cells in users
+    ]
+    return [*([*name, *one] for one in who), name, []]
 
 
 def _state_line(
@@ -205,8 +219,10 @@ def _alarm_parts(alarms: tuple[AlarmView, ...], glyphs: Glyphs, verbose: int) ->
     high, middle, low = alarm_counts(alarms)
     word = "alarms " if verbose else "al "
     if not high + middle + low:
-        gone = sum(alarm.state is AlarmState.RETURNED for alarm in alarms)
-        return [(f"{word}0 ({gone} gone) " if gone and verbose == 2 else f"{word}0", "$muted")]
+        gone = gone_count(alarms)
+        if gone:  # nothing is active, yet somebody has to answer
+            return [(f"{word}0 ({gone} gone)" if verbose else f"{word}{gone} gone", "bold")]
+        return [(f"{word}0", "$muted")]
     parts: list[Part] = [(word, "")]
     # Letter and shape come before colour: H and M stay readable without any.
     for count, mark, style in (

@@ -14,7 +14,7 @@ _NOTABLE: Final = ("alarm.raised", "request.refused", "dispatch.failed", "dispat
 class JournalTable(RecordTable[JournalRow]):
     """A line an entry."""
 
-    def __init__(self, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, glyphs: Glyphs, id: str | None = None) -> None:
         super().__init__(glyphs, "No entry.", id)
 
     def id_of(self, record: JournalRow) -> str:
@@ -38,7 +38,7 @@ class JournalTable(RecordTable[JournalRow]):
 
     def role_of(self, record: JournalRow, column: Column) -> Role:
         """What was refused or went wrong stands out."""
-        if column.key == "kind" and record.kind in _NOTABLE:
+        if column.key == "kind" and (record.kind in _NOTABLE or (record.kind == "request" and ": accepted" not in record.text)):
             return Role.ALERT
         return Role.DIM if column.key in {"number", "time"} else Role.NORMAL
 

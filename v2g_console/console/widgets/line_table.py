@@ -14,6 +14,7 @@ from textual.strip import Strip
 
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.safe_text import pad_text
+from v2g_console.console.textual_private import set_length
 from v2g_console.console.widgets.table_parts import GAP_CELLS, Column, Role, RowLine
 
 HEADER_LINES: Final = 1
@@ -69,7 +70,7 @@ class LineTable(ScrollView, can_focus=True):
             super().__init__()
             self.row_id = row_id
 
-    def __init__(self, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, glyphs: Glyphs, id: str | None = None) -> None:
         super().__init__(id=id)
         self.glyphs = glyphs
         self.cursor_id: str | None = None
@@ -133,7 +134,7 @@ class LineTable(ScrollView, can_focus=True):
 
     def relist(self, cursor_line: int | None) -> None:
         """The list is another one: set its height, and keep the row of the cursor on its screen line."""
-        self.virtual_size = Size(self.size.width, self.shown + HEADER_LINES)
+        set_length(self, Size(self.size.width, self.shown + HEADER_LINES))
         place = self.cursor_place
         if cursor_line is not None and place is not None:
             self.scroll_to(y=max(0, place - cursor_line), animate=False, force=True)
@@ -219,9 +220,13 @@ class LineTable(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Fit the columns to the new size."""
+        """Fit the columns to the new size; a cursor that was on screen stays there."""
+        seen = any(under_cursor for _, under_cursor in self._painted.values())
         self.refit()
         self.relist(None)
+        place = self.cursor_place
+        if seen and place is not None:
+            self._reveal(place)
         self.refresh()
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -277,6 +282,8 @@ class LineTable(ScrollView, can_focus=True):
         return {first_y + n: (line, line.row_id == self.cursor_id) for n, line in enumerate(lines)}
 
     def _reveal(self, place: int) -> None:
+        if not self._visible_lines:  # not laid out yet: there is no screen to be off
+            return
         if place < self._top:
             self.scroll_to(y=place, animate=False, force=True)
         elif place >= self._top + self._visible_lines:

@@ -28,7 +28,7 @@ class LinkPane(Pane):
         link = snapshot.link
         rows = packed(state_words(link, snapshot.utc_ms, self.glyphs), width_cells)
         if link.state is not LinkState.UP:
-            rows[1:1] = [line((safe_text(loss_text(link), width_cells), LINK_STYLE[link.state]))]
+            rows[1:1] = [line((safe_text(loss_text(link, width_cells), width_cells), LINK_STYLE[link.state]))]
         unsent = sum(view.progress.queued for view in snapshot.dispatches if is_active(view))
         rows += packed(traffic_words(link, unsent), width_cells)
         dropped = self.model.events_dropped + snapshot.engine.events_dropped

@@ -5,11 +5,12 @@ from typing import Final
 
 from textual.content import Content
 
+from v2g_console.console.actions import shown_key
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.outlook_text import brief_rows
 from v2g_console.console.steady_ask import SteadyAsk
-from v2g_console.console.widgets.pane import Pane
+from v2g_console.console.widgets.pane import Pane, age_mark
 from v2g_console.contract.forecast import ForecastView
 from v2g_console.contract.replies import Accepted, Reply
 from v2g_console.contract.requests import Forecast
@@ -22,14 +23,14 @@ PLOTS_FROM_LINES: Final = 9
 class OutlookPane(Pane):
     """Asks for a forecast only where it is drawn. Without one the commitments stand alone."""
 
-    def __init__(self, model: ConsoleModel, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, model: ConsoleModel, glyphs: Glyphs, id: str | None = None) -> None:
         super().__init__(model, glyphs, id)
         self._ask = SteadyAsk(self, model, self._heard, every_s=ASK_EVERY_S)
         self._forecast: ForecastView | None = None
 
     def title(self, snapshot: Snapshot | None) -> str:
         """The name, and where there is more."""
-        return "Outlook  7 shows all"
+        return f"Outlook  {shown_key('go.outlook', self.model)} shows all{age_mark(self.model, snapshot)}"
 
     def draw(self, snapshot: Snapshot, width_cells: int, height_lines: int) -> Sequence[Content]:
         """Commitments, then headroom."""

@@ -20,7 +20,7 @@ class Pane(Lines):
     Pane:focus { border: solid $focus; border-title-style: bold; }
     """
 
-    def __init__(self, model: ConsoleModel, glyphs: Glyphs, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, model: ConsoleModel, glyphs: Glyphs, id: str | None = None) -> None:
         super().__init__(id=id)
         self.model = model
         self.glyphs = glyphs

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Final, Generic, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.safe_text import pad_text
@@ -14,9 +14,15 @@ LONGEST_WORD_CHARS: Final = 64
 
 
 class RecordTable(LineTable, Generic[Record]):
-    """Rows in the order they come in. A subclass names a record's id, the words it is found by, and its columns and texts."""
+    """Rows in the order they come in. A subclass names a record's id, the words it is found by, and its columns and texts.
 
-    def __init__(self, glyphs: Glyphs, nothing: str, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    `NEIGHBOUR_FOLLOWS`: where the record under the cursor leaves the list, its neighbour gets the cursor, which `displaced` tells;
+    in all other lists the cursor waits for its record.
+    """
+
+    NEIGHBOUR_FOLLOWS: ClassVar[bool] = False
+
+    def __init__(self, glyphs: Glyphs, nothing: str, id: str | None = None) -> None:
         super().__init__(glyphs, id=id)
         self.word = ""
         self._nothing = nothing
@@ -24,6 +30,7 @@ class RecordTable(LineTable, Generic[Record]):
         self._rows: list[Record] = []
         self._places: dict[str, int] = {}
         self.empty_text = nothing
+        self._displaced = False
 
     @abstractmethod
     def id_of(self, record: Record) -> str:
@@ -58,7 +65,28 @@ class RecordTable(LineTable, Generic[Record]):
     def show(self, records: Sequence[Record]) -> None:
         """Take the newest records."""
         self._all = records
+        before = self._rows
         self._list()
+        if self.NEIGHBOUR_FOLLOWS and self.cursor_id is not None and self.cursor_place is None:
+            self._follow(before)
+
+    def displaced(self) -> bool:
+        """True, once, after the cursor went to a neighbour by itself."""
+        displaced, self._displaced = self._displaced, False
+        return displaced
+
+    def _follow(self, before: Sequence[Record]) -> None:
+        """The record under the cursor is gone: the next one that is still listed, else the one before, else none."""
+        ids = [self.id_of(one) for one in before]
+        if self.cursor_id not in ids:
+            return
+        gone = ids.index(self.cursor_id)
+        self.cursor_id = next((one for one in (*ids[gone + 1 :], *reversed(ids[:gone])) if one in self._places), None)
+        self._displaced = self.cursor_id is not None
+        place = self.cursor_place
+        if place is not None:
+            self._reveal(place)
+        self.repaint()
 
     def set_word(self, word: str) -> None:
         """List only records with `word` in their words; `!` in front turns it round."""

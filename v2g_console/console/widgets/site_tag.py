@@ -3,6 +3,7 @@
 from textual.screen import Screen
 
 from v2g_console.console.safe_text import Part, line
+from v2g_console.console.widgets.header import HeaderLine
 from v2g_console.console.widgets.lines import Lines
 
 BELONGS_TEXT = "belongs to this site: answer or leave it first (Esc)"
@@ -36,7 +37,7 @@ def hang_site_tag(dialog: Screen[object], name: str) -> None:
     """Put the tag on top of the dialog's first box, else of the dialog itself."""
     if not dialog.is_attached or dialog.query(SiteTag):
         return
-    box = next((child for child in dialog.children if child.children), None)
+    box = next((child for child in dialog.children if child.children and not isinstance(child, HeaderLine)), None)
     if box is None:
         dialog.mount(SiteTag(name), before=0 if dialog.children else None)
     else:

@@ -26,7 +26,7 @@ class Toggle(Lines, can_focus=True):
     class Turned(Message):
         """Another word was chosen."""
 
-    def __init__(self, label: str, words: Sequence[str], id: str) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, label: str, words: Sequence[str], id: str) -> None:
         super().__init__(id=id)
         self._label = label
         self._words = tuple(words)

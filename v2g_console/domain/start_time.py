@@ -1,0 +1,45 @@
+"""When a dispatch is to start, as people write it: a full time with its zone, or a time of day where they are."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+EXPECTED: Final = "18:30, 18:30:00 (local time), or 2026-11-23T18:30:00+01:00"
+_TIME_OF_DAY: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_LATE_S: Final = 60.0
+"""As late as a start may be and still be taken, which is what the engine takes too."""
+
+
+def parse_start(text: str, now_utc_s: float) -> datetime:
+    """The moment meant, in whole seconds with a zone: a time of day is the next one of this machine's clock.
+
+    Raises ValueError with what is wrong, also for a moment that has passed.
+    """
+    written = text.strip()
+    time_of_day = _TIME_OF_DAY.fullmatch(written)
+    try:
+        moment = _next_at(time_of_day, now_utc_s) if time_of_day else datetime.fromisoformat(written)
+        if moment.tzinfo is None:
+            raise ValueError(f"{written[:40]!r} names no zone: expected {EXPECTED}")
+        late = moment.timestamp() < now_utc_s - _LATE_S
+    except (ValueError, OverflowError, OSError) as error:
+        raise ValueError(str(error) if "zone" in str(error) else f"expected {EXPECTED}, got {written[:40]!r}") from None
+    if late:
+        raise ValueError(f"{start_text(moment)} has passed")
+    return moment.replace(microsecond=0)
+
+
+def start_text(moment: datetime) -> str:
+    """`2026-11-23 18:30:00+01:00`: the day and the zone are always there."""
+    return moment.isoformat(" ", "seconds")
+
+
+def _next_at(time_of_day: re.Match[str], now_utc_s: float) -> datetime:
+    """The next such time of day by the local clock, also over a change to or from summer time."""
+    hour, minute, second = (int(part or 0) for part in time_of_day.groups())
+    today = datetime.fromtimestamp(now_utc_s)
+    for days in (0, 1):
+        moment = datetime.combine(today.date() + timedelta(days=days), today.time().replace(hour, minute, second, 0)).astimezone()
+        if moment.timestamp() >= now_utc_s - _LATE_S:
+            return moment
+    return moment
