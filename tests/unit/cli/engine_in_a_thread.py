@@ -47,13 +47,10 @@ def listening(engine: ScriptedEngine, path: Path) -> Iterator[None]:
     ready, loop = threading.Event(), asyncio.new_event_loop()
     server = SocketServer(engine, path)
 
-    async def start() -> None:
-        await server.start()
-        ready.set()
-
     def serve() -> None:
         asyncio.set_event_loop(loop)
-        loop.run_until_complete(start())
+        loop.run_until_complete(server.start())
+        loop.call_soon(ready.set)  # a `stop` before `run_forever` would be lost
         loop.run_forever()
         loop.run_until_complete(server.close())
         loop.close()
