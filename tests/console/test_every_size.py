@@ -19,8 +19,8 @@ from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.widgets.critical_line import critical_line
 from v2g_console.contract.snapshot import Snapshot
 
-LARGE_AND_TINY = ((200, 60), (120, 36), (40, 10))
-SMALL = ((80, 24), (20, 5))
+SIZES = ((200, 60), (80, 24), (40, 10))
+TINY = ((120, 36), (80, 24), (20, 5))
 SCREENS = {
     "overview": (),
     "fleet": ("2",),
@@ -40,7 +40,7 @@ SCREENS = {
 }
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 WITHOUT_HEADER = {"composer", "stop", "cancel", "palette"}
-"""Dialogs lie over the line on small screens; the composer gives its room to the plan there."""
+"""Dialogs lie over the line on small screens; the composer's header leaves out the dispatches where it is narrow."""
 
 
 def check(app: ConsoleApp, screen: str, size: tuple[int, int], ascii_only: bool) -> None:
@@ -63,8 +63,14 @@ def check(app: ConsoleApp, screen: str, size: tuple[int, int], ascii_only: bool)
 
 @pytest.mark.parametrize(
     ("picture", "look", "sizes"),
-    [(pictures.normal, "colour", LARGE_AND_TINY), (pictures.alarmed, "NO_COLOR", SMALL), (pictures.cut, "ascii", SMALL)],
-    ids=["normal", "alarms without colour", "link down in ASCII"],
+    [
+        (pictures.normal, "colour", SIZES),
+        (pictures.alarmed, "colour", SIZES),
+        (pictures.cut, "colour", SIZES),
+        (pictures.alarmed, "NO_COLOR", SIZES),
+        (pictures.cut, "ascii", TINY),
+    ],
+    ids=["normal", "alarms", "link down", "alarms without colour", "link down in ASCII"],
 )
 async def test_every_screen_fits_every_size(
     picture: Callable[[], Snapshot], look: str, sizes: tuple[tuple[int, int], ...], monkeypatch: pytest.MonkeyPatch

@@ -14,6 +14,7 @@ from v2g_console.console.screens.dispatches import DispatchesScreen
 from v2g_console.console.screens.link import LinkScreen
 from v2g_console.console.screens.overview import OverviewScreen
 from v2g_console.console.widgets.dispatch_table import DispatchTable
+from v2g_console.console.widgets.table_parts import Role
 from v2g_console.contract.events import DispatchProgress, LinkChanged
 from v2g_console.contract.link import LinkCause, LinkState, RefusedMessage
 from v2g_console.contract.snapshot import DispatchView, Snapshot
@@ -98,6 +99,18 @@ async def test_a_new_dispatch_above_never_moves_the_cursor_to_another_one() -> N
         await refreshed(pilot, app)
         assert app.screen.query_one(DispatchTable).cursor_id == chosen
         assert app.model.selected_dispatch_id == chosen
+
+
+@pytest.mark.parametrize(
+    ("requested_kw", "missing_kw", "cell"), [(100.0, 19.0, "19"), (-100.0, 19.0, "19"), (-100.0, -19.0, "0"), (100.0, -19.0, "0")]
+)
+async def test_what_is_missing_is_told_in_both_directions(requested_kw: float, missing_kw: float, cell: str) -> None:
+    async with running(FakePort()) as (app, pilot):
+        await pilot.press("3")
+        table = app.screen.query_one(DispatchTable)
+        short = next(column for column in table.all_columns(200) if column.key == "short")
+        view = pictures.first_dispatch(requested_kw=requested_kw, shortfall_kw=missing_kw, state=DispatchState.ACTIVE)
+        assert table.text_of(view, short) == cell and (table.role_of(view, short) is Role.ALERT) == (cell == "19")
 
 
 async def test_the_filter_narrows_and_escape_clears_it_before_it_leaves() -> None:

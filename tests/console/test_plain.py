@@ -22,6 +22,7 @@ from v2g_console.console.plain.commands import COMMANDS, find
 from v2g_console.console.plain.line_source import LineSource
 from v2g_console.console.plain.reasons import without_keys
 from v2g_console.console.plain.speaker import Speaker
+from v2g_console.console.plain.words import dispatch_line
 from v2g_console.console.rights import ASKS
 from v2g_console.contract.record import JournalRow
 from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply
@@ -257,6 +258,11 @@ async def test_a_read_only_console_keeps_everything_back_and_says_why(line: str)
     told = await talk(line, "y", port=port)
     assert acts(port) == [] and not port.asked(Plan)
     assert "Not now: this console is read-only" in told
+
+
+def test_what_has_not_begun_is_not_short() -> None:
+    waiting = pictures.first_dispatch(shortfall_kw=10.0, due_ms=pictures.NOW_MS)
+    assert "SHORT" not in dispatch_line(waiting) and "SHORT 10 kW" in dispatch_line(msgspec.structs.replace(waiting, due_ms=None))
 
 
 def test_every_action_has_a_command() -> None:

@@ -141,7 +141,7 @@ def _event_words(event: Event) -> str:
         case TagRemoved():
             return f"{event.by} took down {event.placed.words}; {event.note}"
         case StopLatched():
-            lost = f"{event.dispatches} dispatches, {event.vehicles} vehicles"
+            lost = f"{counted(event.dispatches, 'dispatch', 'dispatches')}, {counted(event.vehicles, 'vehicle', 'vehicles')}"
             return f"STOP by {event.by} ({event.way}){f': {event.reason}' if event.reason else ''}; {lost}"
         case StopLifted():
             return f"resumed by {event.by} ({event.way})"

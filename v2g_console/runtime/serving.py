@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 HEARTBEAT_S: Final = 15.0
 END_WITHIN_S: Final = 5.0
 MOST_CELLS: Final = 1000
+_TAKE_THE_KEYS: Final = (
+    "<script>window.addEventListener('load', () => document.querySelector('.xterm-helper-textarea')?.focus())</script></body>"
+)
+"""Without it the page hears no key, STOP's neither, before somebody clicks on it."""
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -62,6 +66,13 @@ class ConsoleServer(Server):
 
     async def on_startup(self, app: web.Application) -> None:
         """Nothing is printed: the command says it."""
+
+    async def handle_index(self, request: web.Request) -> web.StreamResponse:
+        """The page of textual-serve, which here hears keys from the beginning."""
+        page = await super().handle_index(request)
+        if isinstance(page, web.Response):
+            page.text = (page.text or "").replace("</body>", _TAKE_THE_KEYS)
+        return page
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """One visitor; his console ends with his page."""

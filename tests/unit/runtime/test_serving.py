@@ -102,6 +102,12 @@ async def test_the_page_loads_nothing_from_elsewhere_and_tells_nobody(site: Site
     assert (headers["Referrer-Policy"], headers["Cache-Control"]) == ("no-referrer", "no-store")
 
 
+async def test_the_page_hears_keys_without_a_click(site: Site) -> None:
+    await site.come_in()
+    page = await (await site.client.get("/")).text()
+    assert page.count("</body>") == 1 and page.index("textual.js") < page.index("'.xterm-helper-textarea')?.focus()")
+
+
 async def test_another_name_or_another_page_is_refused_even_with_the_cookie(site: Site) -> None:
     await site.come_in()
     assert await site.status("/", Host="evil.example") == 403

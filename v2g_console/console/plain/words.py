@@ -110,7 +110,7 @@ def stop_lines(stop: StopView) -> list[str]:
 def dispatch_line(view: DispatchView) -> str:
     """One dispatch in a sentence."""
     progress = view.progress
-    short = view.shortfall_kw >= 0.5
+    short = view.shortfall_kw >= 0.5 and view.due_ms is None  # what has not begun misses nothing
     parts = [
         f"Dispatch {view.short_id} {view.signal} {power(view.requested_kw)}: {view.state.value.replace('_', ' ')}",
         f"{duration_text(view.remaining_s)} left" if view.remaining_s is not None else "",

@@ -76,8 +76,7 @@ class DispatchTable(RecordTable[DispatchView]):
             case "delivered":
                 return delivered_text(record, with_coverage=False)
             case "short":
-                missing_kw = record.shortfall_kw if record.shortfall_kw * record.requested_kw > 0 else 0.0
-                return grouped(abs(missing_kw))
+                return grouped(max(0.0, record.shortfall_kw))
             case "tracking":
                 return "-" if record.tracking is None else f"{record.tracking:.2f}"
             case "started":
@@ -98,4 +97,4 @@ class DispatchTable(RecordTable[DispatchView]):
 
 def _is_short(view: DispatchView) -> bool:
     settled = view.state in {DispatchState.ACTIVE, DispatchState.COMPLETED}
-    return settled and view.shortfall_kw * view.requested_kw > 0 and abs(view.shortfall_kw) > SHORT_SHARE * abs(view.requested_kw)
+    return settled and view.shortfall_kw > SHORT_SHARE * abs(view.requested_kw)
