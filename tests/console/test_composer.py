@@ -285,6 +285,7 @@ async def test_a_changed_plan_is_told_and_must_be_armed_again() -> None:
         await armed(pilot, composer, clock)
         await pilot.press("f5")
         await until(pilot, lambda: "PLAN_CHANGED: the fleet changed" in text(app))
+        await until(pilot, lambda: "Changed since it was armed" in text(app))
         shown = text(app)
         assert "nothing was sent. Changed: allocated ▲ 300.0 kW -> ▲ 240.0 kW, shortfall 0.0 kW -> 60.0 kW, vehicles 60 -> 48" in shown
         table = shown[shown.index("Changed since it was armed") :]
