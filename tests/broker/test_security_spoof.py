@@ -69,7 +69,7 @@ async def test_what_speaks_for_another_vehicle_is_refused_and_changes_nothing(op
         await spy.send("vehicle/veh-b/ack", encode_ack(Ack(stolen)))
         await spy.send("vehicle/veh-x/ack", encode_ack(Ack(stolen)))
         for guess in (
-            f"{parts[0][:-1]}0-{parts[1]}-{parts[2]}",
+            f"{parts[0][:-1]}{int(parts[0][-1], 16) ^ 1:x}-{parts[1]}-{parts[2]}",
             f"{'0' * 32}-{parts[1]}-0",
             f"{parts[0]}-{parts[1]}-99",
             "-1-1",

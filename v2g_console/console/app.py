@@ -13,6 +13,7 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 
 from v2g_console.console.actions import ACTIONS, Action, Danger, Scope, action_of, actions_of
+from v2g_console.console.background import start_work
 from v2g_console.console.event_text import told_of_event
 from v2g_console.console.farewell import farewell
 from v2g_console.console.glyphs import glyphs_for
@@ -118,7 +119,7 @@ class ConsoleApp(ThemingApp, NavigatingApp):
 
     def _load_the_rest(self) -> None:
         """Screens are imported when they are first needed, for a quick start, or now that the first one stands."""
-        self.run_worker(import_all(), group="imports")
+        start_work(self, "imports", import_all)
 
     def tick(self) -> None:
         """Ask for the newest picture unless the last question is still open; then only the age of what is shown moves on."""
@@ -129,7 +130,7 @@ class ConsoleApp(ThemingApp, NavigatingApp):
             self.show_model()
             return
         self.pulling = True
-        self.run_worker(self._pull(), group="refresh")
+        start_work(self, "refresh", self._pull)
 
     async def _pull(self) -> None:
         try:
@@ -219,17 +220,18 @@ class ConsoleApp(ThemingApp, NavigatingApp):
             return
         handler = getattr(self.screen, f"do_{action.handler}", None) or getattr(self, f"do_{action.handler}")
         asked_on, worker = self.screen, None
-        outcome = handler()
-        if inspect.isawaitable(outcome):
+        if inspect.iscoroutinefunction(handler):
             if action.handler != "stop":  # can be asked for at any time, also while an answer is waited for
                 self._under_way.add(action.handler)
-            worker = self.run_worker(self._carry_out(action, outcome), group="operate")
+            worker = start_work(self, "operate", self._carry_out, action, handler)
+        else:
+            handler()
         self.hold_keys(worker, asked_on)
 
-    async def _carry_out(self, action: Action, outcome: Awaitable[object]) -> None:
+    async def _carry_out(self, action: Action, handler: Callable[[], Awaitable[object]]) -> None:
         """A key that is held or doubled starts nothing twice."""
         try:
-            await outcome
+            await handler()
         finally:
             self._under_way.discard(action.handler)
 

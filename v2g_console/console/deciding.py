@@ -7,6 +7,7 @@ from textual import events
 
 from v2g_console.console.actions import shown_key
 from v2g_console.console.approval_text import approval_lines, what_text
+from v2g_console.console.background import start_work
 from v2g_console.console.operating import NO, OperatingApp
 from v2g_console.console.outcomes import Act
 from v2g_console.console.rights import decidable
@@ -51,7 +52,7 @@ class DecidingApp(OperatingApp):
             f"nobody touched this console for {duration_text(idle_s)}: it is view-only now."
             f" {unlock} takes it back into use, {stop} still stops"
         )
-        self.run_worker(self._record_lock(idle_s), group="lock")
+        start_work(self, "lock", self._record_lock, idle_s)
 
     async def _record_lock(self, idle_s: float) -> None:
         """The console is locked whether or not the engine can write it down."""

@@ -10,6 +10,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import Worker
 
+from v2g_console.console.background import start_work
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.options import ConsoleExit
 from v2g_console.console.textual_private import Bound, QuietCrashApp, bound_first
@@ -67,7 +68,7 @@ class QuickKeysApp(QuietCrashApp[ConsoleExit]):
     def hold_keys(self, worker: Worker[Any] | None, before: Screen[Any]) -> None:
         """An action has begun: the next keys are for what it opens. `worker`: carries it out; `before`: the screen it was asked on."""
         self._opening += 1
-        self.run_worker(self._until_open(worker, before), group="keys")
+        start_work(self, "keys", self._until_open, worker, before)
 
     async def _until_open(self, worker: Worker[Any] | None, before: Screen[Any]) -> None:
         ends_s = asyncio.get_running_loop().time() + LONGEST_HOLD_S

@@ -16,6 +16,7 @@ from textual.widget import AwaitMount
 
 from v2g_console.console.actions import Action, Scope, actions_of, may_stop_here
 from v2g_console.console.app import ConsoleApp, EndSwitch, run_app
+from v2g_console.console.background import start_work
 from v2g_console.console.farewell import sites_rows
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.operating import NO
@@ -111,7 +112,7 @@ class SitesApp(ConsoleApp):
             with self.acting_for(site):
                 if not self.pulling and site.due(site is self.shown):
                     self.pulling = True
-                    self.run_worker(self._pull(), group="refresh")
+                    start_work(self, "refresh", self._pull)
         self.show_model()
 
     def show_model(self) -> None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from textual.widget import Widget
 
+from v2g_console.console.background import start_work
 from v2g_console.console.model import ConsoleModel
 from v2g_console.contract.replies import Accepted, Reply
 from v2g_console.contract.requests import Request
@@ -41,7 +42,7 @@ class SteadyAsk:
         if self._under_way or now - self._asked_at_s < self._every_s:
             return
         self._asked_at_s, self._under_way = now, True
-        self._owner.run_worker(self._run(request), group="steady-ask")
+        start_work(self._owner, "steady-ask", self._run, request)
 
     async def _run(self, request: Request) -> None:
         try:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from v2g_console.console.background import start_work
 from v2g_console.console.operating import OperatingApp
 from v2g_console.console.themes import ThemeShelf, load_themes, stamps
 
@@ -26,7 +27,7 @@ class ThemingApp(OperatingApp):
 
     def watch_themes(self) -> None:
         """From now on a changed file is taken up by itself."""
-        self.set_interval(LOOK_EVERY_S, lambda: self.run_worker(self.look_for_themes(), group="themes", exclusive=True))
+        self.set_interval(LOOK_EVERY_S, lambda: start_work(self, "themes", self.look_for_themes, exclusive=True))
 
     async def look_for_themes(self) -> None:
         """Load the themes again if a file changed. The disk may be slow, so it is looked at beside the loop."""

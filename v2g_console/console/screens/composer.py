@@ -14,6 +14,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from v2g_console.console.actions import Scope, action_of, actions_of, shown_key
+from v2g_console.console.background import start_work
 from v2g_console.console.composer_changes import changed_rows
 from v2g_console.console.composer_fields import Known, typed_power_matches
 from v2g_console.console.composer_flow import ARMED_S, ComposerFlow, Step
@@ -159,7 +160,7 @@ class ComposerScreen(ModalScreen[str | None]):
     def _operate(self, plan: PlanView) -> None:
         self.flow.step = Step.SENDING
         # The app runs it: leaving this screen must not break off a send.
-        self.app.run_worker(self._ask(Operate(plan_id=plan.plan_id, revision=plan.revision), self._operated), group="composer-send")
+        start_work(self.app, "composer-send", self._ask, Operate(plan_id=plan.plan_id, revision=plan.revision), self._operated)
 
     def do_back(self) -> None:
         """Call back or disarm; else leave without sending."""
@@ -328,7 +329,7 @@ class ComposerScreen(ModalScreen[str | None]):
         self._tell(*told, alert=True)
 
     def _request(self, request: Request, answered: Callable[[Reply], None]) -> None:
-        self.run_worker(self._ask(request, answered), group="composer")
+        start_work(self, "composer", self._ask, request, answered)
 
     async def _ask(self, request: Request, answered: Callable[[Reply], None]) -> None:
         try:

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
+from v2g_console.console.background import start_work
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ENGINE_LATE_S, ConsoleModel
 from v2g_console.console.operating import OperatingApp
@@ -48,7 +49,7 @@ class DiagnosticsScreen(ConsoleScreen):
     def on_mount(self) -> None:
         """Ask once what the engine was started with: it does not change."""
         super().on_mount()
-        self.run_worker(self._ask_configuration(), group="configuration")
+        start_work(self, "configuration", self._ask_configuration)
 
     async def _ask_configuration(self) -> None:
         reply: Reply | OSError

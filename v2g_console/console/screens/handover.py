@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
+from v2g_console.console.background import start_work
 from v2g_console.console.export import export_folder, write_text
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
@@ -51,7 +52,7 @@ class HandoverScreen(ConsoleScreen):
     def on_mount(self) -> None:
         """Ask."""
         super().on_mount()
-        self.run_worker(self.do_ask_again(), group="handover")
+        start_work(self, "handover", self.do_ask_again)
 
     async def do_ask_again(self) -> None:
         """The report of now."""

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
+from v2g_console.console.background import start_work
 from v2g_console.console.export import export_folder, write_export
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.journal_filter import KEYS, JournalFilter, journal_filter
@@ -138,7 +139,7 @@ class JournalScreen(ListingScreen):
         """Unless the same question is under way."""
         if self._asking != str(self._filter.asked):
             self._asking, self._asked_at_s = str(self._filter.asked), self._monotonic_s()
-            self.run_worker(self._newest(self._filter), group="newest")
+            start_work(self, "newest", self._newest, self._filter)
 
     async def _newest(self, wanted: JournalFilter) -> None:
         reply: Reply | OSError
@@ -168,7 +169,7 @@ class JournalScreen(ListingScreen):
     def _fetch_older(self) -> None:
         if self._more and not self._fetching and self._rows and len(self._rows) < MOST_KEPT:
             self._fetching = True
-            self.run_worker(self._older(), group="older")
+            start_work(self, "older", self._older)
 
     async def _older(self) -> None:
         asked = self._filter.asked

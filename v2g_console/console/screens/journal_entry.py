@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
+from v2g_console.console.background import start_work
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.safe_text import line
@@ -50,7 +51,7 @@ class JournalEntryScreen(ConsoleScreen):
         """Ask."""
         super().on_mount()
         self._say(line((f"entry {self.number}", "bold"), ("  asking the engine", "$muted")))
-        self.run_worker(self._ask(), group="entry")
+        start_work(self, "entry", self._ask)
 
     async def _ask(self) -> None:
         reply: Reply | OSError

@@ -13,6 +13,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from v2g_console.console.actions import state_text
+from v2g_console.console.background import start_work
 from v2g_console.console.composer_fields import Word, direction_words, read_power
 from v2g_console.console.composer_preview import limit_words
 from v2g_console.console.model import ConsoleModel, is_active
@@ -116,7 +117,7 @@ class UpdateTargetDialog(ModalScreen[float | None]):
         self.dismiss(None)
 
     def _plan(self, power_kw: float) -> None:
-        self.run_worker(self._ask(self._asked, power_kw), group="preview", exclusive=True)
+        start_work(self, "preview", self._ask, self._asked, power_kw, exclusive=True)
 
     async def _ask(self, number: int, power_kw: float) -> None:
         view = self._view
