@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PYTEST_ARGS ?= -n 3 --dist loadfile
+# Half of the tests wait for other processes: four workers keep two cores busy, in the order that tests/conftest.py makes.
+PYTEST_ARGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check format pictures fuzz chaos soak clean
 

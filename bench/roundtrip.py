@@ -131,7 +131,7 @@ class BareAdapter:
         self._topics = Topics.from_settings(settings.mqtt, settings.telemetry)
         self._missing, self._last = 0, asyncio.Event()
         refused = RefusedLog()
-        inbound = Inbound(self._topics, self._on_ack, lambda *_: None, lambda *_: None, refused)
+        inbound = Inbound(self._topics, self._on_ack, lambda *_: None, lambda *_: None, lambda _: None, refused)
         mqtt = settings.mqtt.model_copy(update={"client_id": "bench-bare"})
         subscriptions = [one for one in self._topics.engine_subscriptions() if one.topic_filter == settings.mqtt.ack_topic]
         self._link = AiomqttLink(mqtt, subscriptions, inbound, lambda _: None, refused=refused)

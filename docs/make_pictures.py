@@ -49,7 +49,7 @@ async def draw() -> None:
                 await pilot.press("f5")
                 await drawn(app, "left")
                 await asyncio.sleep(11)
-                app.clear_notifications()
+                app.telling.clear()
                 await asyncio.sleep(1)
                 export(app, "overview")
                 await pilot.press("enter")
@@ -58,7 +58,7 @@ async def draw() -> None:
                 for key, name in SCREENS.items():
                     await pilot.press(key)
                     await asyncio.sleep(2)
-                    app.clear_notifications()
+                    app.telling.clear()
                     await asyncio.sleep(1)
                     export(app, name)
         finally:

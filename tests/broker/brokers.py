@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
-START_DEADLINE_S = 15.0
+START_DEADLINE_S = 30.0
 INSTALL_HINT = "apt-get install mosquitto"
 
 

@@ -11,7 +11,7 @@ from v2g_console.transport.aiomqtt_link import AiomqttLink
 from v2g_console.transport.port import Outgoing, PublishOutcome, Subscription
 from v2g_console.transport.refused import RefusedLog
 
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 
 
 async def eventually(condition: Callable[[], Any], what: str = "the condition") -> None:

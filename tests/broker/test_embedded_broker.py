@@ -17,7 +17,7 @@ import pytest
 from v2g_console.runtime.embedded_broker import EmbeddedBroker, EmbeddedBrokerError, find_nats_server
 
 
-def wait_until(condition: Callable[[], bool], what: str, deadline_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, deadline_s: float = 40.0) -> None:
     ends = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < ends, f"not within {deadline_s:g} s: {what}"

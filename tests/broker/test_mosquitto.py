@@ -12,8 +12,8 @@ from tests.broker.brokers import DEPLOY, Broker, TlsFiles, free_port, start_mosq
 from tests.broker.conftest import write_certificate
 from tests.broker.links import Links, TestLink, eventually
 from v2g_console.contract.link import LinkCause, LinkState
-from v2g_console.transport.codec import encode_ack
-from v2g_console.transport.port import PublishOutcome
+from v2g_console.transport.codec import encode_ack, encode_offline
+from v2g_console.transport.port import Outgoing, PublishOutcome
 from v2g_console.transport.tls import TlsMaterialError
 from v2g_console.transport.wire import Ack
 
@@ -142,8 +142,10 @@ async def test_the_shipped_acl_lets_everybody_speak_only_for_himself(
 ) -> None:
     broker = start_mosquitto(tmp_path / "broker", tls=server_files, require_certificate=True, acl=DEPLOY / "acl")
 
-    def named(name: str, *filters: str, announce: bool = False) -> TestLink:
-        files = write_certificate(authority, authority.issue_cert(f"{name}.test", common_name=name), _made(tmp_path / name))
+    def named(name: str, *filters: str, announce: bool = False, will: Outgoing | None = None) -> TestLink:
+        files = write_certificate(
+            authority, authority.issue_cert(f"{name}.test", common_name=name), _made(tmp_path / f"{name}-{will is None}")
+        )
         return links.make(
             broker.url,
             *filters,
@@ -152,7 +154,7 @@ async def test_the_shipped_acl_lets_everybody_speak_only_for_himself(
             ca_bundle=server_files.ca,
             client_cert=files.certificate,
             client_key=files.key,
-            options={"announce_status": announce},
+            options={"announce_status": announce, "will": will},
         )
 
     try:
@@ -179,6 +181,14 @@ async def test_the_shipped_acl_lets_everybody_speak_only_for_himself(
         assert not any(topic == "vehicle/veh-b/command" for topic, _, _ in veh_a.messages)
         await eventually(lambda: veh_b.messages == [("vehicle/veh-b/command", b"for b", False)])
         assert await engine.send("vehicle/veh-a/ack", ack) is refused
+
+        engine.messages.clear()  # the broker sends a will when another connection takes the client id over
+        for name, about in (("veh-d", "veh-b"), ("veh-c", "veh-c")):
+            will = Outgoing(f"v2g/vehicle/state/{about}", encode_offline(about), 1)
+            await named(name, will=will).up()
+            await named(name).up()
+        await eventually(lambda: engine.messages)
+        assert {topic for topic, _, _ in engine.messages} == {"v2g/vehicle/state/veh-c"}, "nobody leaves another's will"
         await links.close()
     finally:
         broker.stop()

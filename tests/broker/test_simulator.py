@@ -19,7 +19,7 @@ from v2g_console.simulator import dialogue
 from v2g_console.simulator.options import AvailabilityProfile, ProtocolMix, SimulateOptions
 from v2g_console.simulator.run import RunningFleet, simulate
 from v2g_console.transport.aiomqtt_link import AiomqttLink
-from v2g_console.transport.codec import decode_ack, decode_description, decode_telemetry, encode_command
+from v2g_console.transport.codec import decode_ack, decode_description, decode_telemetry, encode_command, says_offline
 from v2g_console.transport.port import Outgoing, PublishOutcome
 from v2g_console.transport.topics import Kind, Topics
 from v2g_console.transport.wire import Ack, CommandV1, CommandV2, Description, Telemetry
@@ -38,6 +38,7 @@ class ControlRoom:
         self.telemetry: dict[str, list[Telemetry]] = {}
         self.described: dict[str, Description] = {}
         self.state_topics_heard: set[str] = set()
+        self.wills: list[str] = []
 
     def _on_message(self, topic: str, payload: bytes, _retained: bool) -> None:
         heard = TOPICS.classify(topic)
@@ -47,6 +48,9 @@ class ControlRoom:
                 self.acks.append((heard.vehicle_id, decode_ack(payload)))
             case Kind.TELEMETRY:
                 self.state_topics_heard.add(topic)
+                if says_offline(payload, heard.vehicle_id):
+                    self.wills.append(heard.vehicle_id)
+                    return
                 self.telemetry.setdefault(heard.vehicle_id, []).append(decode_telemetry(payload, heard.vehicle_id))
             case _:
                 self.described[heard.vehicle_id] = decode_description(payload, heard.vehicle_id)
@@ -64,7 +68,7 @@ class ControlRoom:
         return next((ack for _, ack in self.acks if ack.command_id == command_id), None)
 
 
-async def until(condition: Callable[[], bool], what: str, deadline_s: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], what: str, deadline_s: float = 40.0) -> None:
     ends = time.monotonic() + deadline_s
     while not condition():
         assert time.monotonic() < ends, f"not within {deadline_s:g} s: {what}"
@@ -236,6 +240,7 @@ async def test_a_vehicle_with_its_own_connection_really_leaves_and_comes_back(br
     async with on_the_air(broker_url, **options) as (fleet, room):
         await until(lambda: len(fleet.links()) < 3, "a connection is closed")
         await until(lambda: all(station.outages >= 2 for station in fleet.stations), "everybody left twice")
+        assert set(room.wills) == set(fleet.true_power_kw())  # who really leaves says so
         heard = {name: len(told) for name, told in room.telemetry.items()}
         await until(lambda: len(heard) == 3 and all(len(room.telemetry[name]) > heard[name] for name in heard), "everybody is heard again")
 
@@ -246,6 +251,38 @@ from v2g_console.simulator.options import SimulateOptions
 from v2g_console.simulator.run import run_simulator
 sys.exit(run_simulator(SimulateOptions(broker=sys.argv[1], vehicles=8, connections=2, ready_fd=1, stop_with_stdin=sys.argv[2] == "stdin")))
 """
+
+
+ALONE: Final = """
+import sys
+from v2g_console.simulator.options import ProtocolMix, SimulateOptions
+from v2g_console.simulator.run import run_simulator
+options = SimulateOptions(
+    broker=sys.argv[1], vehicles=4, protocol=ProtocolMix.MIXED, one_connection_each=True, telemetry_interval_s=3600.0, ready_fd=1
+)
+sys.exit(run_simulator(options))
+"""
+
+
+async def test_vehicles_that_are_killed_leave_their_will_where_they_speak_v2(broker_url: str) -> None:
+    room = ControlRoom(broker_url)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", ALONE, broker_url, stdout=subprocess.PIPE)
+    try:
+        await room.link.start()
+        assert await room.link.wait_up(10.0)
+        assert process.stdout is not None
+        assert await asyncio.wait_for(process.stdout.readline(), 20.0)
+        await room.say(TOPICS.discovery, b"hello")
+        await until(lambda: len(room.described) == 4, "all described")
+        assert room.wills == []
+        process.kill()
+        speak_v2 = {name for name, described in room.described.items() if described.protocol == 2}
+        await until(lambda: set(room.wills) == speak_v2 and len(speak_v2) == 2, "the wills")
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await room.link.close()
 
 
 @pytest.mark.parametrize("end", ["SIGTERM", "SIGINT", "stdin"])

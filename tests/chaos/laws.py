@@ -14,6 +14,7 @@ from v2g_console.simulator.diary import CommandLine
 _TOOK: Final = frozenset({"applied", "limited", "released"})
 _SAW: Final = _TOOK | {"repeated", "refused", "expired", "superseded", "ignored"}
 _ANSWERED: Final = frozenset({int(CommandState.ACKED), int(CommandState.LIMITED)})
+_FREE: Final = frozenset({int(ReleaseOutcome.CONFIRMED), int(ReleaseOutcome.LEASE_ENDED)})
 _SAME_KW: Final = 2e-6
 _LIMIT_KW: Final = 0.06
 _SITE_KW: Final = 0.3
@@ -74,7 +75,7 @@ def lost(evidence: Evidence) -> Found:
             fate = saw[key].decision if key in saw else "never seen"
             yield None if (key in took if v2 else key in saw) else f"{_name(told)} counts as acknowledged, the vehicle says: {fate}"
     for told in evidence.releases:
-        if told.outcome == ReleaseOutcome.CONFIRMED and not evidence.about.engine_clock_steps:
+        if told.outcome in _FREE and not evidence.about.engine_clock_steps:
             yield _not_released(evidence, told)
     for dispatch_id in {one.dispatch_id for one in evidence.journalled.values()}:
         yield None if evidence.ends[dispatch_id] else f"dispatch {dispatch_id[:4]} was begun, and its end was never told"
@@ -89,7 +90,7 @@ def lost(evidence: Evidence) -> Found:
 
 
 def _not_released(evidence: Evidence, told: Told) -> str | None:
-    """A release counts as confirmed: the vehicle must not follow a setpoint of that dispatch by then."""
+    """A release counts as confirmed, or its lease as ended: the vehicle must not follow a setpoint of that dispatch by then."""
     at_s = told.utc_ms / 1000.0 - evidence.about.utc_minus_steady_s + _EPSILON_S
     holding = in_force(evidence, told.vehicle_id, at_s)
     if evidence.vehicles[told.vehicle_id].protocol == 1 and (evidence.about.disorder or _owed_again(evidence, told)):

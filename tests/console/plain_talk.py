@@ -14,7 +14,7 @@ from v2g_console.console.plain.speaker import Speaker
 
 Step = str | Callable[[], None]
 """A line that is written, or something that happens before the next one."""
-DEADLINE_S = 20.0
+DEADLINE_S = 40.0
 
 
 class Paper:

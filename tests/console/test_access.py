@@ -15,6 +15,7 @@ from v2g_console.console.app import ConsoleApp
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.rights import ASKS, kept_back, nothing_to_decide
 from v2g_console.console.screens.choice import ChoiceDialog
+from v2g_console.console.widgets.action_bar import ActionBar
 from v2g_console.contract.events import ApprovalAsked, ApprovalEnded
 from v2g_console.contract.replies import Refusal, Refused
 from v2g_console.contract.requests import LOOKS_ONLY, Approve, Cancel, Lock, Operate, Reject, Request, Retry, Stop, Unlock
@@ -167,6 +168,9 @@ async def test_a_locked_console_still_stops_and_nothing_else(no_dwell: None) -> 
         for action in ACTING:
             if "stop" not in ASKS[action.id] and "unlock" not in ASKS[action.id]:
                 assert "view-only" in (action.blocked(app.model) or ""), action.id
+        drawn = {part.text: None if part.style is None else part.style.color for part in app.screen.query_one(ActionBar).render_line(0)}
+        for short, dimmed in (("Dispatch", True), ("Retry", True), ("Update", True), ("Cancel", True), ("Help", False), ("STOP", False)):
+            assert (drawn[short] != drawn["Quit"]) is dimmed, short
         await pilot.press("f8")
         await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
         await pilot.press("y")

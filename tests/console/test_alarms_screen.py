@@ -195,8 +195,8 @@ def test_shelved_alarms_are_not_counted_in_the_header() -> None:
 
 
 def about(dispatch_id: str, kind: str = "shortfall") -> AlarmView:
-    """An alarm as the engine names it: by the first characters of its dispatch's id."""
-    return alarm(f"{kind}:{dispatch_id[:8]}", kind=kind)
+    """An alarm about a dispatch, as the engine tells it."""
+    return alarm(f"{kind}:{dispatch_id[:8]}", kind=kind, dispatch_id=dispatch_id)
 
 
 def test_every_kind_of_alarm_has_a_place_with_its_details() -> None:
@@ -206,13 +206,13 @@ def test_every_kind_of_alarm_has_a_place_with_its_details() -> None:
     assert written_for(alarm("recovered", kind="recovered")) == "kind:engine"
 
 
-def test_the_dispatch_of_an_alarm_is_found_only_if_there_is_exactly_one() -> None:
+def test_the_dispatch_of_an_alarm_is_the_one_it_names() -> None:
     shown = pictures.normal()
     first = shown.dispatches[0]
     assert dispatch_of(about(first.dispatch_id), shown) == first
-    twice = replace(shown, dispatches=(first, first))
-    assert dispatch_of(about(first.dispatch_id), twice) is None
-    assert dispatch_of(alarm("link_lost"), shown) is None and dispatch_of(alarm("shortfall:"), shown) is None
+    assert dispatch_of(about(first.dispatch_id), replace(shown, dispatches=shown.dispatches[1:])) is None
+    unnamed = alarm(f"shortfall:{first.dispatch_id[:8]}", kind="shortfall")
+    assert dispatch_of(alarm("link_lost"), shown) is None and dispatch_of(unnamed, shown) is None
 
 
 async def test_the_neighbour_gets_the_cursor_of_an_alarm_that_is_over_but_not_the_key_that_was_on_its_way() -> None:
@@ -354,3 +354,11 @@ async def test_in_a_low_terminal_the_alarm_under_the_cursor_is_on_screen(size: t
 )
 def test_the_time_on_the_shelf_is_said_without_noughts(span_s: float, said: str) -> None:
     assert shelf_text(span_s) == said
+
+
+async def test_an_alarm_that_is_gone_is_not_shelved_and_it_is_said_why() -> None:
+    port = FakePort(picture(FOUR[2]))
+    async with running(port) as (app, pilot):
+        await pilot.press("4", "z")
+        await until(pilot, lambda: any("gone already" in told for told in app.notices))
+        assert not isinstance(app.screen, NoteDialog)

@@ -443,7 +443,7 @@ async def test_start_reference_note_and_test_are_reached_by_tab_and_stand_in_the
         assert "test: yes" in text(app), "the field with the focus is scrolled to"
         await until(pilot, lambda: composer.flow.current)
         await armed(pilot, composer, clock)
-        await until(pilot, lambda: "TEST from 2099-01-01 10:00:00+00:00" in text(app))
+        await until(pilot, lambda: "TEST from 2099-01-01 10:00:00Z" in text(app))
         assert "FCR  ▲ 300 kW" in text(app) and "60 vehicles for 01:00" in text(app)
         assert size[1] < 14 or "ref RTE-117, dry run" in text(app)
         await pilot.press("f5")

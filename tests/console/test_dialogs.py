@@ -6,7 +6,7 @@ from tests.console.fake_port import FakePort
 from tests.console.harness import running, text, until
 from v2g_console.console.options import ConsoleExit
 from v2g_console.console.screens import choice
-from v2g_console.console.screens.choice import ChoiceDialog
+from v2g_console.console.screens.choice import Choice, ChoiceDialog
 from v2g_console.console.screens.fleet import FleetScreen
 from v2g_console.console.screens.overview import OverviewScreen
 from v2g_console.contract.replies import Refusal, Refused
@@ -45,6 +45,14 @@ async def test_quitting_without_dispatches_does_not_ask() -> None:
         await pilot.press("q")
         await until(pilot, lambda: app.return_value is not None)
     assert app.return_value is ConsoleExit.QUIT_RELEASE
+
+
+async def test_a_key_that_comes_too_soon_to_be_an_answer_is_told() -> None:
+    async with running(FakePort()) as (app, pilot):
+        await app.push_screen(ChoiceDialog("Sure?", [], Choice("no", "n", "No"), [Choice("yes", "y", "Yes")], monotonic_s=lambda: 0.0))
+        assert "press again" not in text(app)
+        await pilot.press("y")
+        assert isinstance(app.screen, ChoiceDialog) and "held or doubled: press again in 2 s" in text(app)
 
 
 async def test_a_doubled_or_held_quit_key_never_ends_the_console() -> None:

@@ -66,14 +66,14 @@ async def test_enter_goes_on_in_the_table_and_escape_clears_before_it_leaves() -
 
 async def test_a_vehicle_that_the_filter_hides_is_named() -> None:
     async with running(FakePort()) as (app, pilot):
-        await pilot.press("2", "down", "slash", *"veh000150")
+        await pilot.press("2", "slash", *"veh000150")
         await until(pilot, lambda: "veh000001 is hidden by the filter" in text(app))
 
 
 async def test_enter_opens_the_vehicle_under_the_cursor_though_the_fleet_changed() -> None:
     port = FakePort()
     async with running(port) as (app, pilot):
-        await pilot.press("2", "down", "down", "down")
+        await pilot.press("2", "down", "down")
         port.show(pictures.normal(260))
         await refreshed(pilot, app)
         await pilot.press("enter")

@@ -254,7 +254,7 @@ async def test_copies_are_the_marked_ids_else_that_under_the_cursor(monkeypatch:
     monkeypatch.setenv("TERM", "xterm-256color")
     async with running(FakePort()) as (app, pilot):
         await at_the_fleet(app, pilot)
-        await pilot.press("down", "down", "y")
+        await pilot.press("down", "y")
         assert app.clipboard == "veh000002"
         await pilot.press("home", "space", "space", "y")
         assert app.clipboard == "veh000001\nveh000002"

@@ -57,10 +57,10 @@ class Console:
                 self.press(key)
                 next_s += 0.033
 
-    def rest(self, for_s: float) -> None:
-        """Press nothing; read on."""
+    def rest(self, for_s: float, wanted: bytes | None = None) -> None:
+        """Press nothing; read on, until `wanted` is drawn at the longest."""
         ends_s = time.monotonic() + for_s
-        while time.monotonic() < ends_s:
+        while time.monotonic() < ends_s and (wanted is None or wanted not in self.drawn):
             self._read()
 
     def asked(self) -> str:
@@ -72,9 +72,10 @@ class Console:
             self.rest(0.5)
             self.drawn = b""
             self.press(b"q")
-            self.rest(2.5)
+            self.rest(2.5, b"Keep")
+            self.rest(0.6)  # the question takes no answer in its first moments
             self.press(b"k")
-            self.rest(1.0)
+            self.rest(1.0, b",END")
         return self.drawn.decode(errors="replace").split("ASKED:")[1].split(",END")[0]
 
     def close(self) -> None:
@@ -114,9 +115,9 @@ def test_no_burst_of_keys_acts(console: Console) -> None:
     for burst in BURSTS.values():
         console.press(*burst)
         console.rest(0.5)
-        for _ in range(4):  # one at a time: Esc and a key at once would be Alt with that key
+        for rest_s in (0.15, 0.15, 0.15, 0.3):  # one at a time: Esc and a key at once would be Alt with that key
             console.press(b"\x1b")
-            console.rest(0.3)
+            console.rest(rest_s)
     asked = console.asked()
     assert not [name for name in ACTS if name in asked], asked
 

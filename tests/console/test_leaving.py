@@ -16,7 +16,7 @@ from v2g_console.console.app import ConsoleApp, EndSwitch
 from v2g_console.console.options import ConsoleExit, ConsoleOptions
 
 ROOT = Path(__file__).parents[2]
-LIMIT_S = 20.0
+LIMIT_S = 40.0
 
 
 def test_q_gives_the_terminal_back_and_says_farewell() -> None:

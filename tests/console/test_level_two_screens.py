@@ -70,11 +70,11 @@ async def test_a_scheduled_test_dispatch_is_known_as_such_in_the_list_and_in_its
     )
     async with running(FakePort(replace(picture, dispatches=(later,))), (200, 60)) as (app, pilot):
         await pilot.press("3")
-        assert "TEST begins 2099-01-01 10:00:00Z ref RTE-117 dry run" in text(app)
+        assert "TEST at 2099-01-01 10:00:00Z ref RTE-117 dry run" in text(app)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, DispatchDetailScreen))
         shown = text(app)
-        assert "begins 2099-01-01 10:00:00Z" in shown and "TEST" in shown
+        assert "at 2099-01-01 10:00:00Z" in shown and "TEST" in shown
         assert "ref RTE-117" in shown and "noted: dry run" in shown
 
 

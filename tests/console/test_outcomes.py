@@ -9,6 +9,8 @@ from tests.console import pictures
 from v2g_console.console.event_text import told_of_event
 from v2g_console.console.operating import stop_text
 from v2g_console.console.outcomes import Act, Outcomes, stop_outcome
+from v2g_console.console.plain.words import stop_lines
+from v2g_console.console.screens.stop_list import head_lines
 from v2g_console.contract.events import DispatchCancelled, DispatchCompleted, DispatchEnded, DispatchFailed, DispatchStopped
 from v2g_console.contract.snapshot import AckProgress, DispatchView, Snapshot
 from v2g_console.contract.stop import StopView
@@ -92,6 +94,10 @@ def test_stop_is_followed_until_nobody_is_waited_for() -> None:
         "STOP: 463 vehicles confirmed, nobody is silent",
         "information",
     )
+    ended = StopView(dispatches=2, vehicles=84, confirmed=34, lease_ended=50)
+    assert stop_outcome(ended) == ("STOP: 34 of 84 vehicles confirmed, 50 lease ended, nobody is silent", "warning")
+    assert [str(row) for row in head_lines(ended)][1] == "34 of 84 vehicles confirmed, 50 lease ended, 0 waited for, 0 silent"
+    assert stop_lines(ended) == ["STOP is latched: 34 of 84 confirmed, 50 lease ended, 0 waiting, 0 silent."]
 
 
 def test_pressing_stop_claims_nothing_that_is_not_confirmed() -> None:

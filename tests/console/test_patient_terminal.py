@@ -16,7 +16,7 @@ import pytest
 from v2g_console.console import patient_terminal
 from v2g_console.console.patient_terminal import PatientTerminal
 
-LIMIT_S = 20.0
+LIMIT_S = 40.0
 MORE_THAN_A_PTY_HOLDS = "é" * 200_000
 
 

@@ -47,7 +47,7 @@ def test_screens_in_themes_for_colour_blind_eyes(snap_compare: Compare, theme: s
         await pilot.pause()
         assert isinstance(pilot.app, ConsoleApp)
         await refreshed(pilot, pilot.app)
-        pilot.app.clear_notifications()
+        pilot.app.telling.clear()
         await pilot.pause()
 
     app = ConsoleApp(FakePort(pictures.alarmed()), ORIGIN, ConsoleOptions(theme=theme), SteppedClock())

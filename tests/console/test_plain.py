@@ -24,6 +24,7 @@ from v2g_console.console.plain.reasons import without_keys
 from v2g_console.console.plain.speaker import Speaker
 from v2g_console.console.plain.words import dispatch_line
 from v2g_console.console.rights import ASKS
+from v2g_console.contract.configuration import ConfigurationRow, ConfigurationView
 from v2g_console.contract.record import JournalRow
 from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply
 from v2g_console.contract.requests import (
@@ -31,6 +32,7 @@ from v2g_console.contract.requests import (
     Approve,
     Arm,
     Cancel,
+    Configuration,
     Note,
     Operate,
     Plan,
@@ -49,6 +51,7 @@ from v2g_console.contract.requests import (
 )
 from v2g_console.contract.snapshot import ApprovalView, Snapshot
 from v2g_console.contract.tags import TagKind, TagScope, TagView
+from v2g_console.domain.states import DispatchState
 
 APPROVAL = ApprovalView(
     approval_id="p4",
@@ -192,7 +195,7 @@ async def test_looking_tells_in_sentences() -> None:
         f"Id {pictures.DISPATCH_ID}",
         "NOT ACKNOWLEDGED, since",
         "messages refused",
-        "7 2025-12-02 14:02:07Z ana: charger 4 hums",
+        "7 2025-12-02 14:02:07Z note ana: charger 4 hums",
         "CAUTION t3 on site lyon-2 by ines: roof works.",
         "Approval p4: bruno asks for FCR up 300 kW for 01:00",
         "send: Send the armed plan.",
@@ -270,6 +273,8 @@ def test_every_action_has_a_command() -> None:
     covered = {name for command in COMMANDS for name in (command.action, command.about) if "." in name and " " not in name}
     wanted = {action.id for action in ACTIONS if action.scope in scopes and (action.danger is not Danger.NONE or action.id in ASKS)}
     by_name = {"vehicle.tag": "tag", "vehicle.untag": "untag", "dispatch.stop_here": "stop", "alarm.ack": "ack"}
+    # Their actions are about what is selected, these about what is named: titles of their own.
+    by_name |= {"dispatch.cancel": "cancel", "dispatch.update": "update", "dispatch.retry": "retry", "vehicle.trust": "trust"}
     assert all(find(name)[0] is not None for name in by_name.values())
     assert wanted - covered - set(by_name) - ONLY_TARGETS_THE_SCREEN == set()
 
@@ -356,6 +361,18 @@ async def test_a_console_nobody_uses_locks_and_stop_still_works() -> None:
     assert [type(one) for one in acts(talked.port) if type(one).__name__ != "Lock"] == [Stop, Unlock, Cancel]
 
 
+async def test_the_lock_is_told_when_it_happens_and_a_line_of_an_answer_delays_it() -> None:
+    talked = Talk([], FakePort(replace(pictures.normal(), engine=pictures.engine(lock_after_s=60.0))))
+    await talked.console.tick()
+    for idle_s, locked in ((40.0, False), (40.0, False), (61.0, True)):
+        talked.clock.now_s += idle_s
+        await talked.console.tick()
+        assert ("it is view-only now" in talked.out.getvalue()) is locked
+        talked.typist._steps = ["n"]
+        await talked.console.answer(prompt="Sure? ")
+    assert talked.console.model.view_lock.locked and talked.out.getvalue().count("it is view-only now") == 1
+
+
 async def test_trouble_of_the_recording_is_told() -> None:
     news = RecordingNews("a.rec")
     talked = Talk([], FakePort(pictures.quiet()), ConsoleOptions(recording=news, refresh_hz=0.001))
@@ -407,3 +424,59 @@ async def test_a_command_that_breaks_breaks_nothing_else() -> None:
     told = await talk("note hums", "status", port=port)
     assert "The command note broke: the log has the report." in told and "a bug" not in told
     assert told.count("Engine paris-nord") == 2
+
+
+async def test_what_finds_nothing_says_what_is_unknown_and_what_there_is() -> None:
+    told = await talk("journal bogus", "journal reqest", "journal round", "fleet bogus:3", "fleet veh000003", port=FakePort())
+    assert "No kind is called 'bogus': There are acks, alarm, " in told and "did you mean request?" in told
+    assert "no kind is called 'round'" not in told.lower()
+    assert told.count("is called bogus, so that was looked for as text; there are id, is, site, ") == 1
+
+
+async def test_a_tag_on_a_name_that_does_not_exist_is_never_asked_for() -> None:
+    node = ConfigurationRow(key="grid.nodes[0].name", value="feeder-7", origin="config.yaml:4")
+    port = FakePort(pictures.normal())
+    port.answers[Configuration] = lambda _: Accepted(request="configuration", result=ConfigurationView(rows=(node,)))
+    told = await talk(
+        "tag inhibit site lyon-9 works", "tag caution vehicle veh999999 works", "tag caution site feeder-7 works", "y", port=port
+    )
+    assert "There is no site lyon-9: did you mean lyon-" in told and "CAUTION on site feeder-7: works." in told
+    assert "on site lyon-9: works" not in told and "on vehicle veh999999: works" not in told
+    assert [request.name for request in port.asked(Tag) if isinstance(request, Tag)] == ["feeder-7"]
+
+
+async def test_what_was_taken_from_another_dispatch_is_said_of_both() -> None:
+    taker = pictures.first_dispatch(moved=(("#81c0", 200.0), ("#81c0", 22.0)))
+    loser = msgspec.structs.replace(taker, dispatch_id="81c0", short_id="#81c0", moved=(("#7f3a", -222.0),))
+    told = await talk("status", port=FakePort(replace(pictures.normal(), dispatches=(taker, loser))))
+    assert "took 222 kW from #81c0" in told and "lost 222 kW to #7f3a" in told
+
+
+async def test_cancelling_what_has_not_begun_says_that_nothing_was_sent() -> None:
+    waiting = pictures.first_dispatch(due_ms=pictures.NOW_MS + 60_000, vehicles=0, state=DispatchState.ARMED)
+    told = await talk("cancel 7f3a", "y", port=FakePort(replace(pictures.normal(), dispatches=(waiting,))))
+    assert "It has not begun: nothing was sent yet." in told and "released" not in told
+
+
+async def test_who_asked_takes_back_what_waits_for_approval() -> None:
+    port = FakePort(replace(pictures.normal(), approvals=(APPROVAL,)))
+    told = await talk("approve p9", "cancel p4", "y", port=port)
+    assert "No request p9 waits for you; p4 does." in told and "p4: taken back." in told
+    assert port.asked(Cancel) == [Cancel(dispatch_id="p4")] and not port.asked(Approve)
+
+
+async def test_an_attempt_without_the_role_reaches_the_engine_which_refuses_and_records_it() -> None:
+    picture = pictures.normal()
+    viewer = msgspec.structs.replace(picture.engine, role="viewer", denied={"stop": "operator", "resume": "supervisor"})
+    port = FakePort(replace(picture, engine=viewer))
+    port.answers[Stop] = lambda _: Refused(request="stop", reason=Refusal.FORBIDDEN, message="stop needs the role operator")
+    told = await talk("status", "stop", "y", port=port)
+    assert "you only look" in told and "This needs the role operator, and ana is viewer" in told
+    assert port.asked(Stop) == [Stop()] and "Refused, FORBIDDEN: stop needs the role operator." in told
+
+
+async def test_what_waits_for_a_second_person_does_not_read_as_a_refusal() -> None:
+    port = FakePort(pictures.quiet())
+    port.answers[Operate] = lambda _: Refused(request="operate", reason=Refusal.NEEDS_APPROVAL, message="ap-1: 300 kW is above 200 kW")
+    told = await talk("dispatch FCR 300 60s", "arm", "send", port=port)
+    assert "Nothing was sent, it waits for a second person: ap-1: 300 kW is above 200 kW." in told and "Refused" not in told

@@ -155,11 +155,16 @@ async def test_who_may_stop_only_elsewhere_can_from_here() -> None:
 async def test_resuming_is_for_one_site_only() -> None:
     two = [FakePort(pictures.stopped()), FakePort(pictures.stopped())]
     async with sites_running(two) as (app, pilot):
+        for site in app.sites:
+            with app.acting_for(site):
+                app.say("STOP is latched: ended 1 dispatch; no vehicle was following one", "warning")
         await pilot.press("f9")
         await until(pilot, lambda: isinstance(app.screen, ChoiceDialog))
         await pilot.press("y")
         await until(pilot, lambda: bool(two[0].asked(Resume)))
         assert not two[1].asked(Resume)
+        await until(pilot, lambda: app.telling.live()[0].text == "paris: resumed: dispatches may start again")
+        assert [one.text[:4] for one in app.telling.live()] == ["pari", "lyon"], "what is latched elsewhere is still told"
 
 
 async def test_an_answer_that_comes_after_the_screen_was_closed_is_still_told() -> None:

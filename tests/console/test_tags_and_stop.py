@@ -10,9 +10,10 @@ from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import running, text, until
 from v2g_console.console.fleet_filter import parse_filter
+from v2g_console.console.glyphs import UNICODE
 from v2g_console.console.screens.choice import ChoiceDialog
 from v2g_console.console.screens.note import NoteDialog
-from v2g_console.console.screens.stop_list import StopListScreen
+from v2g_console.console.screens.stop_list import StopListScreen, silent_rows
 from v2g_console.contract.replies import Accepted, Reply
 from v2g_console.contract.requests import Arm, Fleet, Plan, Request, StopList, Tag, Untag
 from v2g_console.contract.snapshot import Snapshot
@@ -203,6 +204,12 @@ async def test_the_banner_names_the_silent_and_f7_lists_them_with_what_to_do() -
         assert "call site lyon-2: end its session at the charge point" in text(app)
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, StopListScreen))
+
+
+def test_the_next_step_by_hand_is_folded_and_never_cut() -> None:
+    rows = silent_rows(STOP, UNICODE, 38)
+    assert max(row.cell_length for row in rows) <= 38
+    assert SILENT.next_step in " ".join(row.plain.strip() for row in rows)
 
 
 async def test_without_a_stop_there_is_nothing_to_list() -> None:

@@ -1,20 +1,23 @@
 """Giving a running dispatch a new target: nothing is sent by accident, and what became of it is told as the engine says it."""
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 
 import msgspec
 import pytest
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import refreshed, running, text, until
 from v2g_console.console.app import ConsoleApp
-from v2g_console.console.screens import choice
+from v2g_console.console.options import ConsoleExit
+from v2g_console.console.screens import choice, update_target
 from v2g_console.console.screens.choice import ChoiceDialog
 from v2g_console.console.screens.overview import OverviewScreen
-from v2g_console.console.screens.update_target import UpdateTargetDialog, check_target, preview_words, updated_text
+from v2g_console.console.screens.update_target import UpdateTargetDialog, check_target, preview_of, updated_text
 from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply
 from v2g_console.contract.requests import Plan, Request, Update
 from v2g_console.contract.snapshot import DispatchView, Snapshot
@@ -72,6 +75,7 @@ def test_what_became_of_it_is_told_by_the_figures_of_the_engine() -> None:
 
 async def test_u_shows_the_present_target_and_sends_the_new_one_after_a_question(no_dwell: None) -> None:
     port = FakePort()
+    port.answers[Plan] = previewed
     port.answers[Update] = lambda _: Accepted(request="update", result=changed(requested_kw=1200.0, allocated_kw=1200.0))
     async with running(port) as (app, pilot):
         await pilot.press("u")
@@ -134,6 +138,7 @@ async def test_a_refusal_and_a_lost_answer_are_told_apart(no_dwell: None) -> Non
         raise TimeoutError("no answer in 10 s")
 
     port = FakePort()
+    port.answers[Plan] = previewed
     port.answers[Update] = lambda _: Refused(request="update", reason=Refusal.LINK_DOWN, message="no link", hint="see the link pane")
     async with running(port) as (app, pilot):
         for said in ("no link (see the link pane)", "it is not known whether this was done: no answer in 10 s"):
@@ -211,6 +216,60 @@ async def test_a_preview_of_what_was_in_the_field_before_is_not_shown() -> None:
 
 def test_an_engine_that_gives_no_preview_is_quoted() -> None:
     refused = Refused(request="plan", reason=Refusal.FORBIDDEN, message="bob is observer", hint="plan needs the role operator")
-    assert preview_words(refused) == ("no preview: bob is observer (plan needs the role operator)",)
-    assert preview_words(ConnectionError("gone")) == ("no preview: the engine does not answer: gone",)
-    assert preview_words(Accepted(request="plan")) == ("no preview: the engine says nothing about it",)
+    assert preview_of(refused).lines == ("no preview: bob is observer (plan needs the role operator)",)
+    assert preview_of(ConnectionError("gone")).lines == ("no preview: the engine does not answer: gone",)
+    assert preview_of(Accepted(request="plan")).lines == ("no preview: the engine says nothing about it",)
+
+
+async def waiting_question(pilot: Pilot[ConsoleExit], app: ConsoleApp, power: str) -> None:
+    await pilot.press("u")
+    await until(pilot, lambda: isinstance(app.screen, UpdateTargetDialog))
+    await pilot.press(*power, "enter")
+
+
+@pytest.fixture
+def unanswered(monkeypatch: pytest.MonkeyPatch) -> FakePort:
+    """A port that never answers a plan."""
+    port = FakePort()
+    ordinary = port.request
+
+    async def held(request: Request, *args: object, **named: object) -> Reply:
+        if isinstance(request, Plan):
+            port.requests.append(request)
+            await asyncio.Event().wait()
+        return await ordinary(request, *args, **named)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(port, "request", held)
+    return port
+
+
+async def test_nothing_can_be_sent_while_its_preview_is_under_way(unanswered: FakePort, no_dwell: None) -> None:
+    async with running(unanswered) as (app, pilot):
+        await waiting_question(pilot, app, "900")
+        await until(pilot, lambda: "asking the engine what it comes to, 5 s at most" in text(app))
+        await pilot.press("enter", "y", "w")
+        assert isinstance(app.screen, UpdateTargetDialog) and not unanswered.asked(Update)
+
+
+async def test_without_an_answer_in_time_only_a_key_of_its_own_sends_it(
+    unanswered: FakePort, no_dwell: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(update_target, "PREVIEW_WAIT_S", 0.05)
+    async with running(unanswered) as (app, pilot):
+        await waiting_question(pilot, app, "900")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog) and "no preview: the engine has not answered" in text(app))
+        await pilot.press("y")
+        assert isinstance(app.screen, ChoiceDialog) and not unanswered.asked(Update)
+        await pilot.press("w")
+        await until(pilot, lambda: unanswered.asked(Update) == [Update(dispatch_id=VIEW.dispatch_id, power_kw=900.0)])
+
+
+async def test_a_refused_preview_is_quoted_and_a_held_enter_goes_back(no_dwell: None) -> None:
+    port = FakePort()
+    port.answers[Plan] = lambda _: Refused(request="plan", reason=Refusal.BUSY, message="too much at once", hint="wait")
+    async with running(port) as (app, pilot):
+        await waiting_question(pilot, app, "900")
+        await until(pilot, lambda: isinstance(app.screen, ChoiceDialog) and "no preview: too much at once (wait)" in text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, OverviewScreen))
+        assert not port.asked(Update)

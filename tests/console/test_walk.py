@@ -37,7 +37,7 @@ WAYS: dict[Scope, tuple[str, ...]] = {
     Scope.HELP: ("question_mark",),
     Scope.COMPOSER: ("d",),
     Scope.DISPATCH: ("3", "enter"),
-    Scope.VEHICLE: ("2", "down", "enter"),
+    Scope.VEHICLE: ("2", "enter"),
     Scope.JOURNAL_ENTRY: ("6", "enter"),
 }
 WITHOUT_A_SCREEN = {Scope.GLOBAL, Scope.REPLAY, Scope.SITES}

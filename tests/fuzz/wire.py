@@ -105,7 +105,7 @@ class Engine:
     def __init__(self) -> None:
         self.fleet = Fleet(max_vehicles=50, default_min_soc=0.3, interval_s=10.0)
         self.refused = RefusedLog(lambda: 0.0)
-        self.inbound = Inbound(TOPICS, self._ack, self._telemetry, self._description, self.refused, monotonic=lambda: 0.0)
+        self.inbound = Inbound(TOPICS, self._ack, self._telemetry, self._description, self._gone, self.refused, monotonic=lambda: 0.0)
 
     def _ack(self, vehicle_id: str, told: Ack) -> None:
         assert is_vehicle_id(vehicle_id)
@@ -122,6 +122,9 @@ class Engine:
         row = self.fleet.row(vehicle_id)
         if row >= 0:
             self.fleet.describe(row, told, 100.0, 1.8e9)
+
+    def _gone(self, vehicle_id: str) -> None:
+        assert is_vehicle_id(vehicle_id)
 
 
 def inbound(data: bytes) -> None:

@@ -16,7 +16,7 @@ from v2g_console.transport.port import PublishOutcome
 VEHICLES = 6
 SIGNALS = st.sampled_from(["FCR", "aFRR_UP", "aFRR_DOWN", "MA", "NEBEF", "EcoWatt"])
 POWERS_KW = st.sampled_from([-60.0, -9.0, -2.0, 2.0, 9.0, 60.0])
-_FINAL = {ReleaseState.CONFIRMED, ReleaseState.OWED, ReleaseState.NOT_NEEDED}
+_FINAL = {ReleaseState.CONFIRMED, ReleaseState.OWED, ReleaseState.NOT_NEEDED, ReleaseState.LEASE_ENDED}
 
 
 class EngineModel(EngineMachine):

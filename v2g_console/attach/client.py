@@ -19,6 +19,7 @@ from v2g_console.attach.errors import (
 )
 from v2g_console.attach.fleet_patch import PatchError
 from v2g_console.attach.frames import Answer, Call, EventsBody, Farewell, Fault, Hello, Method, RequestBody, SnapshotBody, SnapshotHead
+from v2g_console.attach.ownership import whose
 from v2g_console.attach.paths import check_before_connecting
 from v2g_console.attach.picture import unpacked
 from v2g_console.contract import CONTRACT_VERSION
@@ -29,7 +30,6 @@ from v2g_console.contract.snapshot import Snapshot
 from v2g_console.version import program_version
 
 HELLO_S: Final = 5.0
-_UNREADABLE: Final = "the engine's answer can't be read ({}): use the same version of the program on both sides"
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class SocketClient:
         except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             raise EngineNotRunningError(self.path) from None
         except PermissionError:
-            raise SocketDeniedError(self.path) from None
+            raise SocketDeniedError(self.path, await asyncio.to_thread(whose, self.path)) from None
         except OSError as error:
             raise SocketPathError(f"can't use the socket {self.path}: {error.strerror or error}") from error
         self._writer = writer
@@ -97,10 +97,10 @@ class SocketClient:
             try:
                 return frames.unpack_accepted(answer.body)
             except frames.UNREADABLE as error:
-                raise ContractMismatchError(_UNREADABLE.format(error)) from None
+                raise self._unreadable(error) from None
         if answer.kind == "refused":
-            return _decoded(answer.body, Refused)
-        fault = _fault(answer)
+            return self._decoded(answer.body, Refused)
+        fault = self._fault(answer)
         if fault.code == "gone":
             raise EngineGoneError(fault.message)
         reason = Refusal.BUSY if fault.code == "busy" else Refusal.LIMIT if fault.code == "too_large" else Refusal.INVALID
@@ -111,23 +111,23 @@ class SocketClient:
         async with self._looking:
             answer = await self._call("snapshot", frames.encode(SnapshotBody(base=0 if self._held is None else self._held.number)))
             if answer.kind != "snapshot":
-                raise EngineGoneError(_fault(answer).message)
+                raise EngineGoneError(self._fault(answer).message)
             picture, self._picture = self._picture, b""
             if not picture and self._held is not None:
                 return self._held
             held, self._held = self._held, None
             try:
-                self._held = unpacked(picture, _decoded(answer.body, SnapshotHead).engine, held)
+                self._held = unpacked(picture, self._decoded(answer.body, SnapshotHead).engine, held)
             except (PatchError, *frames.UNREADABLE) as error:
-                raise ContractMismatchError(_UNREADABLE.format(error)) from None
+                raise self._unreadable(error) from None
             return self._held
 
     async def events(self, after: int, wait_s: float) -> EventBatch:
         """Events numbered above `after`; waits up to `wait_s` seconds (the engine allows 60) for the first."""
         answer = await self._call("events", frames.encode(EventsBody(after=after, wait_s=wait_s)))
         if answer.kind != "events":
-            raise EngineGoneError(_fault(answer).message)
-        return _decoded(answer.body, EventBatch)
+            raise EngineGoneError(self._fault(answer).message)
+        return self._decoded(answer.body, EventBatch)
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Hello:
         """The engine's hello; raises ContractMismatchError."""
@@ -150,11 +150,12 @@ class SocketClient:
         if isinstance(first, Farewell) and first.contract == CONTRACT_VERSION:
             raise EngineGoneError(f"the engine at {self.path} refused the connection: {first.message}")
         if isinstance(first, Farewell):
-            raise ContractMismatchError(first.message)
+            raise ContractMismatchError(first.message, _differ(first))
         if first.contract != CONTRACT_VERSION:
             raise ContractMismatchError(
                 f"the engine at {self.path} (version {first.version[:40]}) speaks contract {first.contract}, "
-                f"this program (version {program_version()}) contract {CONTRACT_VERSION}: {SAME_VERSION}"
+                f"this program (version {program_version()}) contract {CONTRACT_VERSION}: {SAME_VERSION}",
+                _differ(first),
             )
         return first
 
@@ -221,13 +222,27 @@ class SocketClient:
             raise frames.FrameError(f"a snapshot of {head.size} bytes was announced and did not come")
         return picture
 
+    def _fault(self, answer: Answer) -> Fault:
+        return self._decoded(answer.body, Fault)
 
-def _fault(answer: Answer) -> Fault:
-    return _decoded(answer.body, Fault)
+    def _decoded(self, body: msgspec.Raw, kind: type[T]) -> T:
+        try:
+            return msgspec.msgpack.decode(body, type=kind)
+        except frames.UNREADABLE as error:
+            raise self._unreadable(error) from None
+
+    def _unreadable(self, error: Exception) -> ContractMismatchError:
+        """The hello was right, yet an answer has another shape: both ends call themselves the same and are not."""
+        engine, here = self.engine_version[:40], program_version()
+        return ContractMismatchError(
+            f"the engine's answer can't be read ({error}): the engine (version {engine}) and this program (version {here}) differ: "
+            f"{SAME_VERSION}",
+            f"engine {engine}, console {here}: restart the older one",
+        )
 
 
-def _decoded(body: msgspec.Raw, kind: type[T]) -> T:
-    try:
-        return msgspec.msgpack.decode(body, type=kind)
-    except frames.UNREADABLE as error:
-        raise ContractMismatchError(_UNREADABLE.format(error)) from None
+def _differ(engine: Hello | Farewell) -> str:
+    """Both versions in a few words, and which one to restart."""
+    older = "engine" if engine.contract < CONTRACT_VERSION else "console"
+    there, here = f"engine {engine.version[:20]} (contract {engine.contract})", f"console {program_version()} (contract {CONTRACT_VERSION})"
+    return f"{there}, {here}: restart the older one, the {older}"

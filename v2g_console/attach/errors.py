@@ -36,10 +36,17 @@ class SocketPathError(ConnectionError):
 class SocketDeniedError(ConnectionError):
     """The socket is there, but this user may not use it."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"not allowed to talk to the engine at {path}: the socket is for its owner and the members of its group")
+    def __init__(self, path: Path, whose: str) -> None:
+        super().__init__(f"not allowed to talk to the engine at {path}: {whose}")
         self.path = path
 
 
 class ContractMismatchError(ConnectionError):
-    """Engine and caller speak different versions of the contract, or the other end is no engine at all."""
+    """Engine and caller speak different versions of the contract, or the other end is no engine at all.
+
+    `short`: the same for a line of a screen, with both versions and what to do.
+    """
+
+    def __init__(self, message: str, short: str = "") -> None:
+        super().__init__(message)
+        self.short = short or message

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from v2g_console.attach.errors import EngineAlreadyRunningError, SocketPathError
+from v2g_console.attach.ownership import GROUP_NAME
 from v2g_console.attach.paths import SYSTEM_FOLDER, make_folder
 
 SOCKET_MODE: Final = 0o660
-GROUP_NAME: Final = "v2g-console"
 _BACKLOG: Final = 100
 _CONNECT_TEST_S: Final = 1.0
 _LOCK_WAIT_S: Final = 2.0

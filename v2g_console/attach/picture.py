@@ -1,6 +1,6 @@
 """A snapshot on the wire: whole, or as what changed since one that the caller has."""
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Final, get_type_hints
 
 import msgspec
@@ -9,9 +9,17 @@ from v2g_console.attach.fleet_patch import FleetPatch, PatchError, patch_between
 from v2g_console.contract.snapshot import DispatchView, EngineInfo, Snapshot
 
 _APART: Final = frozenset({"number", "engine", "dispatches", "fleet"})
-_SMALL: Final = {field.name: get_type_hints(Snapshot)[field.name] for field in fields(Snapshot) if field.name not in _APART}
-Small: Final = msgspec.defstruct("Small", list(_SMALL.items()), frozen=True, kw_only=True)
-"""The fields of a snapshot that are sent each time, as the contract declares them: what is added there is carried by itself."""
+_TYPES: Final = get_type_hints(Snapshot)
+_SMALL: Final = {field.name: field.default for field in fields(Snapshot) if field.name not in _APART}
+Small: Final = msgspec.defstruct(
+    "Small",
+    [(name, _TYPES[name]) if default is MISSING else (name, _TYPES[name], default) for name, default in _SMALL.items()],
+    frozen=True,
+    kw_only=True,
+)
+"""The fields of a snapshot that are sent each time, as the contract declares them: what is added there is carried by itself.
+
+Their defaults too: an older recording has not got what came later."""
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):

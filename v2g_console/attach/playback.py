@@ -15,7 +15,7 @@ from v2g_console.attach.fleet_patch import PatchError
 from v2g_console.attach.frames import LARGEST_PICTURE_BYTES, UNREADABLE
 from v2g_console.attach.picture import unpacked
 from v2g_console.attach.recording import LARGEST_HEADER_BYTES, MAGIC, RECORD, TIMING, WBITS, Flag, Header, Moment, RecordingError
-from v2g_console.contract import CONTRACT_VERSION
+from v2g_console.contract import CONTRACT_VERSION, OLDEST_RECORDED
 from v2g_console.contract.events import Event
 from v2g_console.contract.snapshot import EngineInfo, Snapshot
 
@@ -192,10 +192,10 @@ class Recording:
             header = msgspec.msgpack.decode(body, type=Header)
         except UNREADABLE as error:
             raise RecordingError(f"{self.path}: is damaged at its very beginning: {error}"[:300]) from None
-        if header.contract != CONTRACT_VERSION:
+        if not OLDEST_RECORDED <= header.contract <= CONTRACT_VERSION:
             raise RecordingError(
                 f"{self.path}: was recorded by version {header.version[:40]} (contract {header.contract}), "
-                f"and this program reads contract {CONTRACT_VERSION}: replay it with that version"
+                f"and this program reads contracts {OLDEST_RECORDED} to {CONTRACT_VERSION}: replay it with that version"
             )
         if not 0 <= header.started_ms <= _LATEST_MS:
             raise RecordingError(f"{self.path}: is damaged at its very beginning: it was recorded in no year")

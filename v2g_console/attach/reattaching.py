@@ -35,6 +35,7 @@ class ReattachingPort:
         self._connecting = asyncio.Lock()
         self._instance = ""
         self._cause = ""
+        self._kind: type[EngineGoneError] | type[ContractMismatchError] = EngineGoneError
         self._next_try_s = float("-inf")
         self._numbers = _Numbers()
         self._next_event = 0
@@ -69,10 +70,11 @@ class ReattachingPort:
                 return self._client
             if self._client is not None:
                 self._missed("it hung up, still trying", self._client.gone)
+                self._kind = EngineGoneError
                 await self.close()
                 self._next_try_s = self._monotonic_s() + TRY_EVERY_S
             if self._monotonic_s() < self._next_try_s:
-                raise EngineGoneError(self._cause)
+                raise self._kind(self._cause)
             self._next_try_s = self._monotonic_s() + TRY_EVERY_S
             return await self._attach()
 
@@ -82,7 +84,8 @@ class ReattachingPort:
             await client.__aenter__()
         except ConnectionError as error:
             self._missed(_in_short(error), str(error))
-            raise EngineGoneError(self._cause) from error
+            self._kind = ContractMismatchError if isinstance(error, ContractMismatchError) else EngineGoneError
+            raise self._kind(self._cause) from error
         _log.info("attached to %s, an engine of version %s", self.path, client.engine_version)
         if self._instance and client.instance != self._instance:
             self._numbers = self._numbers.continued(self._next_event)
@@ -101,7 +104,7 @@ def _in_short(error: ConnectionError) -> str:
         case EngineNotRunningError():
             return "nobody listens at its socket, still trying"
         case ContractMismatchError():
-            return "it came back as another version: leave, and attach with that"
+            return error.short
         case _:
             return str(error)
 

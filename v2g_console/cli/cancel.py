@@ -17,13 +17,14 @@ from v2g_console.cli.parameters import engine_options, examples
 def command(dispatch_id: str, config_path: Path | None, socket_file: Path | None, as_json: bool) -> int:
     """End the dispatch ID now and release its vehicles; ID may be its beginning, such as 7f3a, or that of a request of yours that waits."""
     from v2g_console.cli.engine import ask
+    from v2g_console.contract.cancelled_text import cancelled_words
     from v2g_console.contract.replies import Accepted
     from v2g_console.contract.requests import Cancel
     from v2g_console.contract.snapshot import DispatchView
 
     def lines(reply: Accepted) -> list[str]:
         if isinstance(reply.result, DispatchView):
-            return [f"{reply.result.short_id} {reply.result.signal} cancelled, its vehicles are being released"]
+            return [f"{reply.result.short_id} {reply.result.signal} {cancelled_words(reply.result)}"]
         return [f"{dispatch_id} taken back"]
 
     return ask(config_path, socket_file, Cancel(dispatch_id=dispatch_id), as_json, lines)

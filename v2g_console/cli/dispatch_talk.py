@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from v2g_console.cli.dispatch_text import plan_lines, start_words, step_text
+from v2g_console.cli.dispatch_text import plan_lines, step_text
 from v2g_console.cli.engine import caller, print_json, print_lines, refused, talk_to_engine
 from v2g_console.config.load import load_for_client
 from v2g_console.contract.events import DispatchEnded, DispatchEvent
@@ -15,6 +15,7 @@ from v2g_console.contract.outcome import outcome_code
 from v2g_console.contract.port import EnginePort
 from v2g_console.contract.replies import Accepted, PlanView, Refused
 from v2g_console.contract.requests import Dispatch
+from v2g_console.domain.start_time import start_words
 from v2g_console.domain.text import visible
 
 _POLL_S = 20.0

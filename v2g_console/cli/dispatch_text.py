@@ -1,12 +1,10 @@
 """A plan and the course of a dispatch for people."""
 
-from datetime import UTC, datetime
-
 from v2g_console.cli.plain_text import columns, counted, number, pairs, percent
 from v2g_console.contract.events import DispatchEvent
 from v2g_console.contract.replies import PlanRow, PlanView
 from v2g_console.contract.requests import DispatchFields
-from v2g_console.domain.start_time import start_text
+from v2g_console.domain.start_time import start_words
 from v2g_console.domain.text import visible
 from v2g_console.domain.units import duration_text, regulation_text
 
@@ -62,12 +60,6 @@ def plan_lines(plan: PlanView, request: DispatchFields) -> list[str]:
     if len(plan.rows) > _ROWS:
         lines.append(f"and {len(plan.rows) - _ROWS} more: --json shows all")
     return lines
-
-
-def start_words(start_at: str) -> str:
-    """`2026-11-23 18:30:00+01:00 (17:30:00Z)`."""
-    moment = datetime.fromisoformat(start_at)
-    return f"{start_text(moment)} ({moment.astimezone(UTC):%H:%M:%SZ})"
 
 
 def _scope(request: DispatchFields) -> str:

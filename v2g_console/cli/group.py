@@ -31,6 +31,7 @@ _MODULES: Final = {
     "note": "note",
     "handover": "handover",
     "forecast": "forecast",
+    "ecowatt": "ecowatt",
     "journal": "journal",
     "themes": "themes",
     "keys": "keys",

@@ -124,6 +124,7 @@ def _path(options: dict[str, Any]) -> Path:
 def _wanted(reader: "JournalReader", filters: dict[str, Any]) -> "Wanted":
     from time import time
 
+    from v2g_console.contract.journal_kinds import kind_problem
     from v2g_console.journal.wanted import Wanted
 
     from_ms, until_ms = _utc_ms("--from", filters["from_text"]), _utc_ms("--until", filters["until_text"])
@@ -131,6 +132,8 @@ def _wanted(reader: "JournalReader", filters: dict[str, Any]) -> "Wanted":
         if from_ms is not None:
             raise click.UsageError("--from and --last both say where to begin")
         from_ms = round((time() - filters["last_s"]) * 1000)
+    if problem := kind_problem(filters["kind"]):
+        raise click.UsageError(f"--kind: {problem}")
     dispatch_id = reader.find_dispatch(filters["dispatch_id"]) if filters["dispatch_id"] else ""
     return Wanted(from_ms, until_ms, filters["vehicle_id"], filters["signal"], dispatch_id, filters["kind"])
 

@@ -103,7 +103,11 @@ config_option: Final = click.option(
 )
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 socket_option: Final = click.option(
-    "--socket", "socket_file", type=OWN_PATH, help="Socket of the running engine. Default: socket.path, or the usual places."
+    # Whether it may be used is found by connecting, which says whose it is.
+    "--socket",
+    "socket_file",
+    type=click.Path(dir_okay=False, readable=False, path_type=Path),
+    help="Socket of the running engine. Default: socket.path, or the usual places.",
 )
 engine_options: Final = together(config_option, socket_option, json_option)
 drawing_options: Final = together(

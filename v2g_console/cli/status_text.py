@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from v2g_console.cli.plain_text import ago, columns, counted, number, pairs, percent
 from v2g_console.contract.link import LinkHealth
+from v2g_console.contract.moved_text import moved_words
 from v2g_console.contract.replies import StatusView
 from v2g_console.contract.snapshot import DispatchView, EngineInfo, FleetSummary
 from v2g_console.domain.units import duration_text, regulation_text
@@ -106,7 +107,7 @@ def _dispatch(dispatch: DispatchView) -> tuple[str, ...]:
 
 
 def _remarks(dispatch: DispatchView) -> str:
-    """What its author said of it: a test, a start to come, a reference, a note."""
+    """What moved between it and others, and what its author said of it: a test, a start to come, a reference, a note."""
     begins = "" if dispatch.due_ms is None else f"begins {datetime.fromtimestamp(dispatch.due_ms / 1000, UTC):%Y-%m-%d %H:%M:%SZ}"
     ref = f"ref {dispatch.external_ref}" if dispatch.external_ref else ""
-    return ", ".join(filter(None, ("TEST" if dispatch.test else "", begins, ref, dispatch.author_note))) or "-"
+    return ", ".join(filter(None, ("TEST" if dispatch.test else "", begins, *moved_words(dispatch), ref, dispatch.author_note))) or "-"

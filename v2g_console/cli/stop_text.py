@@ -2,7 +2,7 @@
 
 from v2g_console.cli.plain_text import ago, columns, counted, number
 from v2g_console.contract.replies import Result
-from v2g_console.contract.stop import SilentVehicle, StopView
+from v2g_console.contract.stop import SilentVehicle, StopView, lease_ended_text
 from v2g_console.domain.text import visible
 
 _HEADING = ("VEHICLE", "SITE", "DISPATCH", "SETPOINT kW", "MEASURED kW", "HEARD", "NEXT STEP")
@@ -22,8 +22,8 @@ def stop_lines(view: StopView) -> list[str]:
     """How far it has come, in a line or two."""
     latched = f"STOP is latched, by {visible(view.by)}" if view.stopped else "STOP is not latched"
     reason = f": {visible(view.reason)}" if view.reason else ""
-    counts = f"{number(view.confirmed)} of {counted(view.vehicles, 'vehicle')} confirmed, {number(view.waiting)} waited for"
-    lines = [f"{latched}{reason}", f"{counts}, {number(view.silent)} silent"]
+    settled = f"{number(view.confirmed)} of {counted(view.vehicles, 'vehicle')} confirmed{lease_ended_text(view.lease_ended)}"
+    lines = [f"{latched}{reason}", f"{settled}, {number(view.waiting)} waited for, {number(view.silent)} silent"]
     return [*lines, "the link is down: releases go out when it is back"] if view.link_down else lines
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from v2g_console.console.keys import key_text
 from v2g_console.console.model import ConsoleModel, is_active
-from v2g_console.console.rights import kept_back, lock_is_open, nothing_to_decide
+from v2g_console.console.rights import kept_back, lock_is_open, no_proposal, no_stop_to_list, nothing_to_decide
 from v2g_console.contract.snapshot import DispatchView
 from v2g_console.domain.states import DispatchState
 
@@ -124,7 +124,9 @@ def _has_dispatch(model: ConsoleModel) -> str | None:
 
 
 def _no_dispatch(model: ConsoleModel, what: str) -> str:
-    return model.no_dispatch_here or f"{what}: press {shown_key('dispatch.compose', model)} for a new one"
+    if model.no_dispatch_here or action_of("dispatch.compose").blocked(model) is not None:
+        return model.no_dispatch_here or what
+    return f"{what}: press {shown_key('dispatch.compose', model)} for a new one"
 
 
 def _may_acknowledge(model: ConsoleModel) -> str | None:
@@ -186,16 +188,12 @@ def _has_marks(model: ConsoleModel) -> str | None:
     return None if model.fleet_view.marks else "no vehicle is marked: Space marks one"
 
 
-def _has_stop(model: ConsoleModel) -> str | None:
-    if model.snapshot is None:
-        return "the engine has not answered yet: wait for the first picture"
-    if not model.snapshot.engine.stopped and not model.snapshot.summary.owed:
-        return "STOP is not latched, and no vehicle owes a release"
-    return None
-
-
 def _may_decide(model: ConsoleModel) -> str | None:
     return _writes(model) or nothing_to_decide(model)
+
+
+def _may_decide_proposal(model: ConsoleModel) -> str | None:
+    return _writes(model) or no_proposal(model)
 
 
 def _may_unlock(model: ConsoleModel) -> str | None:
@@ -219,6 +217,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("go.journal", "Journal: who did what, when, with what result", ("6", "alt+6"), G, "go_journal", "Journal", 19),
     Action("go.outlook", "Outlook: what comes next, headroom and vehicles of the next day", ("7", "alt+7"), G, "go_outlook", "Outlook", 30),
     Action("go.handover", "Handover: what the next shift must know", ("H",), G, "go_handover", "", 58),
+    Action("ecowatt.decide", "EcoWatt: decide on a proposal", ("E",), G, "decide_proposal", "", 56, guard=_may_decide_proposal),
     Action("note.write", "Write a note for the next shift", ("N",), G, "write_note", "", 57, guard=_writes),
     Action("go.diagnostics", "Diagnostics: the program itself", ("0", "alt+0"), G, "go_diagnostics", "", 59),
     Action("dispatch.compose", "New dispatch", ("d",), G, "compose_dispatch", "Dispatch", 10, Danger.ACTS, guard=_may_compose),
@@ -248,7 +247,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         _may_stop,
     ),
     Action("dispatch.resume", "Resume after STOP (restarts nothing)", ("f9",), G, "resume", "", 1, Danger.ACTS, guard=_may_resume),
-    Action("stop.list", "STOP: who is silent, and what to do by hand", ("f7",), G, "stop_list", "", 2, guard=_has_stop),
+    Action("stop.list", "STOP: who is silent, and what to do by hand", ("f7",), G, "stop_list", "", 2, guard=no_stop_to_list),
     Action("dispatch.retry", "Retry the unacknowledged", ("r",), G, "retry_dispatch", "Retry", 20, Danger.ACTS, guard=_may_retry),
     Action(
         "dispatch.update",

@@ -18,6 +18,7 @@ class Place(Enum):
     SILENT_VEHICLES = auto()
     DIAGNOSTICS = auto()
     JOURNAL = auto()
+    OUTLOOK = auto()
 
 
 PLACES: Final = {
@@ -35,6 +36,7 @@ PLACES: Final = {
     "journal_failing": Place.DIAGNOSTICS,
     "release_owed": Place.SILENT_VEHICLES,
     "recovered": Place.JOURNAL,
+    "ecowatt_red": Place.OUTLOOK,
 }
 
 
@@ -44,23 +46,17 @@ def place_of(alarm: AlarmView) -> Place:
 
 
 def dispatch_of(alarm: AlarmView, snapshot: Snapshot) -> DispatchView | None:
-    """The dispatch an alarm is about: its id ends with the first characters of the dispatch's. None if it is about none that is kept."""
-    cause = _cause(alarm)
-    if not cause:
+    """The dispatch an alarm is about. None if it is about none that is kept."""
+    if not alarm.dispatch_id:
         return None
-    found = [view for view in snapshot.dispatches if view.dispatch_id.startswith(cause)]
-    return found[0] if len(found) == 1 else None
+    return next((view for view in snapshot.dispatches if view.dispatch_id == alarm.dispatch_id), None)
 
 
 def written_for(alarm: AlarmView) -> str:
     """What to write into the journal's filter to read about an alarm."""
-    if place_of(alarm) is Place.DISPATCH and _cause(alarm):
-        return f"dispatch:{_cause(alarm)}"
+    if alarm.dispatch_id:
+        return f"dispatch:{alarm.dispatch_id[:8]}"
     return "kind:engine" if alarm.kind == "recovered" else "kind:alarm"
-
-
-def _cause(alarm: AlarmView) -> str:
-    return alarm.alarm_id.partition(":")[2]
 
 
 def action_for(place: Place) -> str:
@@ -78,5 +74,7 @@ def action_for(place: Place) -> str:
             return "go.diagnostics"
         case Place.JOURNAL:
             return "go.journal"
+        case Place.OUTLOOK:
+            return "go.outlook"
         case _:
             assert_never(place)

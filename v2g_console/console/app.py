@@ -52,7 +52,6 @@ class ConsoleApp(ThemingApp, NavigatingApp):
     COMMANDS: ClassVar = {lambda: ActionProvider}
     # Textual would bind its own palette key; the registry has ours.
     ENABLE_COMMAND_PALETTE = False
-    NOTIFICATION_TIMEOUT = 8.0
     # Tab is decided before the next key goes anywhere: Textual's own would let keys typed quickly after it land in the old field.
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings_of(actions_of(Scope.GLOBAL)),
@@ -61,8 +60,6 @@ class ConsoleApp(ThemingApp, NavigatingApp):
     ]
     CSS = """
     ConsoleScreen { background: $background; color: $foreground; scrollbar-size-vertical: 1; }
-    ChoiceDialog Toast { display: none; }
-    Toast { background: $panel; color: $foreground; padding: 0 1; max-width: 90%; }
     .-ascii Pane, .-ascii FleetPane, .-ascii ChoiceDialog > Vertical { border: ascii $line; }
     .-ascii Pane:focus, .-ascii FleetPane:focus-within { border: ascii $focus; }
     .-ascii * { scrollbar-size: 0 0; }

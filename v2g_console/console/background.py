@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, TypeVarTuple
 
 from textual.dom import DOMNode
+from textual.widget import Widget
 from textual.worker import Worker
 
 Args = TypeVarTuple("Args")
@@ -19,3 +20,8 @@ def start_work(
     """
     worker: Worker[None] = owner.run_worker(partial(work, *args), group=group, exclusive=exclusive)
     return worker
+
+
+def still_there(owner: Widget) -> bool:
+    """False once a screen is being left: it loses its parts one by one, and an answer that comes then has nowhere to be shown."""
+    return owner.is_attached and owner.display

@@ -32,6 +32,7 @@ def commitments(snapshot: Snapshot) -> list[Commitment]:
         Commitment(one.expires_ms, f"{safe_text(one.by, 16)}'s request lapses: {safe_text(what_text(one), 60)}", urgent=True)
         for one in snapshot.approvals
     ]
+    found += [Commitment(max(one.begins_ms, snapshot.utc_ms), safe_text(one.short_words, 120), urgent=True) for one in snapshot.proposals]
     return sorted(found, key=lambda one: one.at_ms)
 
 

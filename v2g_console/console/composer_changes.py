@@ -40,8 +40,14 @@ def changes(before: PlanView, after: PlanView, glyphs: Glyphs) -> list[Change]:
     return [Change(glyphs.draw(one.label), glyphs.draw(one.before), glyphs.draw(one.after)) for one in found]
 
 
-def changed_rows(before: PlanView, after: PlanView, glyphs: Glyphs) -> list[Content]:
-    """The changes as a table, under a head."""
+def after_changes(before: PlanView | None, after: PlanView, rows: list[Content], glyphs: Glyphs) -> list[Content]:
+    """`rows` of the plan `after`, below what changed since `before` (None: nothing was armed before)."""
+    if before is None or (before.plan_id, before.revision) == (after.plan_id, after.revision):
+        return rows
+    return [*_changed_rows(before, after, glyphs), line(""), *rows]
+
+
+def _changed_rows(before: PlanView, after: PlanView, glyphs: Glyphs) -> list[Content]:
     rows = [title("Changed since it was armed")]
     for one in changes(before, after, glyphs):
         old = pad_text(one.before, max(_VALUE_CELLS, len(one.before)))

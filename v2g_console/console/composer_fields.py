@@ -4,13 +4,12 @@ import math
 import re
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
 from v2g_console.contract.requests import Plan
 from v2g_console.domain.signal import PRODUCTS, Headroom, Signal, UnknownSignalError, WrongDirectionError, parse_signal
-from v2g_console.domain.start_time import parse_start, start_text
+from v2g_console.domain.start_time import parse_start, start_words
 from v2g_console.domain.units import duration_text, parse_duration_s
 
 UP_WORDS: Final = "up: inject more / draw less"
@@ -188,13 +187,6 @@ def _start(text: str, now_utc_s: float) -> tuple[str | None, Word]:
     except ValueError as error:
         return None, Word(str(error), wrong=True)
     return moment.isoformat(), Word(start_words(moment.isoformat()))
-
-
-def start_words(start_at: str) -> str:
-    """`2026-11-23 18:30:00+01:00`, with the time in UTC behind it where that is another."""
-    moment = datetime.fromisoformat(start_at)
-    same = not moment.utcoffset()
-    return start_text(moment) if same else f"{start_text(moment)} ({moment.astimezone(UTC):%H:%M:%SZ})"
 
 
 def _names(text: str, known: tuple[str, ...], kind: str) -> tuple[tuple[str, ...], Word]:

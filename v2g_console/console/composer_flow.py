@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Final
 
 from v2g_console.console.deliberate import Deliberate
+from v2g_console.console.model import ConsoleModel
 from v2g_console.contract.replies import PlanView
 from v2g_console.contract.requests import Plan
 
@@ -119,3 +120,10 @@ class ComposerFlow:
         """How long the plan can still be sent, or called back once it is held. The engine keeps it armed for the time of being held too."""
         ends_s = {Step.ARMED: self._armed_until_s, Step.HELD: self._held_until_s}.get(self.step)
         return 0.0 if ends_s is None else max(0.0, ends_s - self._monotonic_s())
+
+
+def armed_for_s(plan: PlanView | None, model: ConsoleModel) -> float:
+    """For how long the engine keeps a plan armed from now on, in s, by its own clock; where it does not say, `ARMED_S`."""
+    if plan is None or plan.armed_until_ms is None or model.snapshot is None:
+        return ARMED_S
+    return (plan.armed_until_ms - model.snapshot.utc_ms) / 1000 - model.contact().age_s

@@ -4,7 +4,7 @@ from typing import Final
 
 from textual.content import Content
 
-from v2g_console.console.composer_fields import direction_words, start_words
+from v2g_console.console.composer_fields import direction_words
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.reason_text import by_count, explanation
 from v2g_console.console.safe_text import Part, line
@@ -12,6 +12,7 @@ from v2g_console.console.waterfall import bar_cells, waterfall_rows
 from v2g_console.console.widgets.text_pane import beside, field, title
 from v2g_console.contract.replies import PlanView
 from v2g_console.contract.requests import DispatchFields
+from v2g_console.domain.start_time import start_words
 from v2g_console.domain.units import duration_text, grouped, regulation_text
 
 TWO_COLUMNS_FROM_CELLS: Final = 92

@@ -3,12 +3,12 @@
 from textual.content import Content
 
 from v2g_console.console.composer_changes import changes
-from v2g_console.console.composer_fields import start_words
 from v2g_console.console.composer_flow import Step
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.safe_text import line
 from v2g_console.contract.replies import PlanView, Refused
 from v2g_console.contract.requests import DispatchFields
+from v2g_console.domain.start_time import start_words
 from v2g_console.domain.units import counted, regulation_text
 
 _CHANGES_TOLD = 3
@@ -22,8 +22,11 @@ def no_plan_rows(says: tuple[str, ...], planning: bool) -> list[Content]:
     return [line(("There is no plan: nothing can be armed.", "bold $warning")), *(line(text) for text in says if text)]
 
 
-def keys_line(step: Step, more: bool, send_key: str, width_cells: int = _WIDE_CELLS) -> Content:
-    """The keys that do something at this step; on a narrow screen those that one must know, the way out among them."""
+def keys_line(step: Step, more: bool, send_key: str, width_cells: int = _WIDE_CELLS, choosing: str = "") -> Content:
+    """The keys that do something at this step; on a narrow screen those that one must know, the way out among them.
+
+    `choosing`: the keys that go through the choices of the field with the focus, "" where it has none.
+    """
     page = (("PgDn", "bold"), " more   ") if more else ("",)
     if width_cells < _WIDE_CELLS and step not in {Step.ARMED, Step.HELD, Step.SENDING}:
         return line(("Enter", "bold"), " arm  ", ("Tab", "bold"), " next  ", ("Esc", "bold"), " leave")
@@ -42,8 +45,7 @@ def keys_line(step: Step, more: bool, send_key: str, width_cells: int = _WIDE_CE
                 " arm   ",
                 ("Tab", "bold"),
                 " next   ",
-                ("Up/Down", "bold"),
-                " choose   ",
+                *(((choosing, "bold"), " choose   ") if choosing else ("",)),
                 *page,
                 ("Esc", "bold"),
                 " leave",
@@ -65,8 +67,10 @@ def changed_text(before: PlanView, after: PlanView, glyphs: Glyphs) -> str:
 
 def sent_text(plan: PlanView, request: DispatchFields | None = None) -> str:
     """What was sent, which is not yet what is answered; of a start to come, when it is."""
-    short = f", {abs(plan.shortfall_kw):.0f} kW short" if abs(plan.shortfall_kw) >= 1.0 else ""
+    short = abs(plan.shortfall_kw) if abs(plan.shortfall_kw) >= 1.0 else 0.0
     power, asked = regulation_text(plan.allocated_kw), counted(plan.vehicles, "vehicle", "vehicles")
     if request is not None and request.start_at:
-        return f"scheduled: {plan.signal} {power}{short}, from {start_words(request.start_at)}; nothing is sent to vehicles before"
-    return f"sent: {plan.signal} {power}{short}, asked of {asked}; their answers are coming in"
+        now = f" (as things are now {power} of it)" if short else ""
+        start = start_words(request.start_at)
+        return f"scheduled: {plan.signal} {regulation_text(plan.requested_kw)}{now}, from {start}; nothing is sent to vehicles before"
+    return f"sent: {plan.signal} {power}{f', {short:.0f} kW short' if short else ''}, asked of {asked}; their answers are coming in"

@@ -1,5 +1,6 @@
 """One dispatch in words: its head, what limits it, and who is left out."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from textual.content import Content
@@ -8,13 +9,15 @@ from v2g_console.console.composer_preview import left_out_rows, limit_words
 from v2g_console.console.glyphs import Glyphs, progress_bar
 from v2g_console.console.progress_text import NOBODY_LEFT, nobody_left
 from v2g_console.console.reason_text import by_count
-from v2g_console.console.safe_text import line
+from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.times import clock_of, date_and_clock, left_text
 from v2g_console.console.waterfall import bar_cells, waterfall_rows
-from v2g_console.console.widgets.text_pane import Said, beside, fitted, title
+from v2g_console.console.widgets.text_pane import Said, beside, fitted, folded, title
+from v2g_console.contract.moved_text import moved_words
 from v2g_console.contract.snapshot import AckProgress, DispatchView
+from v2g_console.contract.starting import starts_text
 from v2g_console.domain.states import DispatchState
-from v2g_console.domain.units import duration_text, grouped, regulation_text
+from v2g_console.domain.units import counted, duration_text, grouped, regulation_text
 
 HEAD_LINES: Final = 5
 NOTABLE_KW: Final = 0.5
@@ -51,18 +54,11 @@ def why_rows(view: DispatchView, width_cells: int, height_lines: int, glyphs: Gl
 
 def more_rows(view: DispatchView, strategy: str, width_cells: int) -> list[Content]:
     """What has moved between dispatches and how well a moving target is followed; `strategy`: what the engine did last. Often nothing."""
-    moved = [Said(words, "bold") for words in moved_words(view)]
+    taken = taken_words(view)
+    moved = [Said(words, "bold") for words in ([taken] if taken else []) + moved_words(view)]
     score = [] if view.tracking is None else [Said(f"tracking {view.tracking:.2f}"), Said(f"({tracking_parts(view)})", "$muted", 2)]
     rows = [fitted([*moved, *score], width_cells).truncate(width_cells, ellipsis=True)] if moved or score else []
     return [*rows, line((strategy, "$muted")).truncate(width_cells, ellipsis=True)] if strategy else rows
-
-
-def moved_words(view: DispatchView) -> list[str]:
-    """`took 22 kW from #7f3a`, `lost 22 kW to #81c0`; what passed between the same two dispatches is summed."""
-    sums: dict[tuple[str, bool], float] = {}
-    for other, kw in view.moved:
-        sums[other, kw < 0] = sums.get((other, kw < 0), 0.0) + abs(kw)
-    return [f"{'lost' if lost else 'took'} {_kw(kw)} kW {'to' if lost else 'from'} {other}" for (other, lost), kw in sums.items()]
 
 
 def tracking_parts(view: DispatchView) -> str:
@@ -76,9 +72,9 @@ def _what(view: DispatchView, width_cells: int, glyphs: Glyphs) -> Content:
         Said(view.short_id, "bold"),
         Said(view.signal),
         Said(glyphs.draw(regulation_text(view.requested_kw)), "bold"),
-        Said("" if nobody_left(view) else view.state.value.replace("_", " "), "bold $warning" if view.state in _TROUBLED else "bold"),
+        Said(_state(view), "bold $warning" if view.state in _TROUBLED else "bold"),
         Said(left_text(view.remaining_s), need=1),
-        Said("" if view.due_ms is None else f"begins {date_and_clock(view.due_ms)}", "bold", 1),
+        Said("" if view.due_ms is None else f"at {date_and_clock(view.due_ms)}", "bold", 1),
         Said("TEST" if view.test else "", "bold reverse"),
         Said(NOBODY_LEFT if nobody_left(view) else "", "bold $warning"),
         Said(view.outcome_reason, "bold $warning", 2),
@@ -87,8 +83,15 @@ def _what(view: DispatchView, width_cells: int, glyphs: Glyphs) -> Content:
     return fitted(said, width_cells)
 
 
+def _state(view: DispatchView) -> str:
+    """In words; before its start, when that is. Nothing where what is said of nobody being left takes its place."""
+    return "" if nobody_left(view) else starts_text(view) or view.state.value.replace("_", " ")
+
+
 def _powers(view: DispatchView, width_cells: int) -> Content:
-    """What is wrong comes before what is usual where room is short."""
+    """What is wrong comes before what is usual where room is short; before its start nothing is."""
+    if starts_text(view):
+        return fitted([Said(f"target {_kw(view.requested_kw)} kW"), Said("nothing is sent before its start", "$muted", 1)], width_cells)
     short = view.shortfall_kw >= NOTABLE_KW
     uncertain = abs(view.uncertain_kw) >= NOTABLE_KW
     same = abs(view.allocated_kw - view.requested_kw) < NOTABLE_KW
@@ -107,8 +110,10 @@ def _powers(view: DispatchView, width_cells: int) -> Content:
 
 
 def _answers(progress: AckProgress, width_cells: int, glyphs: Glyphs) -> Content:
+    if not progress.commanded:
+        return line(("no vehicle has been asked", "$muted"))
     answered = progress.acked + progress.limited
-    bar = progress_bar(answered / progress.commanded if progress.commanded else 0.0, 10, glyphs)
+    bar = progress_bar(answered / progress.commanded, 10, glyphs)
     open_, troubled = progress.pending + progress.queued, "bold $warning"
     retry = "" if progress.retry_in_s is None else f" in {progress.retry_in_s:.1f} s"
     said = [
@@ -125,6 +130,8 @@ def _answers(progress: AckProgress, width_cells: int, glyphs: Glyphs) -> Content
 
 
 def _releases(view: DispatchView, glyphs: Glyphs) -> Content:
+    if starts_text(view):
+        return line(("release: nothing to release yet", "$muted"))
     release = view.release
     no_lease = f"  {_kw(view.without_lease_kw)} kW without a lease" if abs(view.without_lease_kw) >= NOTABLE_KW else ""
     if not release.commanded:
@@ -133,10 +140,11 @@ def _releases(view: DispatchView, glyphs: Glyphs) -> Content:
         return line(("release: not yet", "$muted"), lasts, rebound, no_lease)
     confirmed = release.acked + release.limited
     silent = release.silent
-    waiting = release.commanded - confirmed - silent
+    waiting = release.commanded - confirmed - release.lease_ended - silent
     return line(
         f"released {grouped(confirmed)}/{grouped(release.commanded)} ",
         (progress_bar(confirmed / release.commanded, 10, glyphs), "$accent"),
+        f"  lease ended {grouped(release.lease_ended)}" if release.lease_ended else "",
         (f"  silent {grouped(silent)}" if silent else "", "bold $warning"),
         f"  waiting {grouped(waiting)}" if waiting else "",
         no_lease,
@@ -158,6 +166,19 @@ def _times(view: DispatchView, width_cells: int) -> Content:
     allocator = f"allocator {view.allocator}" if view.allocator else ""
     words = (f"for {duration_text(view.duration_s)}", started, ends, who, ref, noted, allocator, made, view.dispatch_id)
     return fitted([Said(word, "$muted", need) for need, word in enumerate(words)], width_cells)
+
+
+def taken_words(view: DispatchView) -> str:
+    """`12 vehicles taken by #7f3a FCR, 3 vehicles taken by #81c0 MA`; "" where nobody took any."""
+    return ", ".join(f"{counted(one.vehicles, 'vehicle', 'vehicles')} taken by {one.short_id} {one.signal}" for one in view.taken)
+
+
+def note_rows(view: DispatchView, width_cells: int, shown: Sequence[Content]) -> list[Content]:
+    """Its author's note in full, on as many lines as it needs; nothing where a line of `shown` has it already."""
+    note = safe_text(view.author_note, None)
+    if not note or any(note in row.plain for row in shown):
+        return []
+    return folded(line(("noted: ", "$muted"), note), width_cells)
 
 
 def _kw(power_kw: float) -> str:

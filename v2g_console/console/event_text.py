@@ -14,6 +14,7 @@ from v2g_console.contract.events import (
     DispatchStopped,
     Event,
 )
+from v2g_console.contract.stop import lease_ended_text
 from v2g_console.domain.units import counted, grouped, regulation_text
 
 NOTABLE_KW: Final = 1.0
@@ -44,10 +45,15 @@ def _ended(event: DispatchEnded) -> tuple[str, Severity]:
     short = f" {grouped(event.shortfall_kw)} kW short" if event.shortfall_kw >= NOTABLE_KW else ""
     answers = answers_text(event.acked, event.limited, event.rejected, event.silent, event.vehicles)
     owed = f"; {counted(event.owed, 'vehicle has', 'vehicles have')} not confirmed the release" if event.owed else ""
-    released = f"; {counted(event.released, 'release', 'releases')} confirmed" if event.released else ""
+    ended = lease_ended_text(event.lease_ended)
+    released = f"; {counted(event.released, 'release', 'releases')} confirmed{ended}" if event.released or ended else ""
     partial = bool(short or event.limited or event.rejected or event.silent or event.owed)
     severity: Severity = "warning" if partial else "information"
     match event:
+        case DispatchCancelled() if not event.vehicles:
+            return f"{what} cancelled: nothing had been sent", "information"
+        case DispatchStopped() if not event.vehicles:
+            return f"{what} stopped: nothing had been sent", "warning"
         case DispatchCompleted():
             return f"{what} ran to its end{short}: {answers}{owed}", severity
         case DispatchCancelled():

@@ -78,6 +78,7 @@ _FLAGS: Final[dict[str, Callable[[FleetColumns], Bool]]] = {
     "tagged": lambda columns: np.zeros(len(columns), np.bool_) if columns.tag is None else columns.tag > 0,
     "inhibited": lambda columns: np.zeros(len(columns), np.bool_) if columns.tag is None else columns.tag > 1,
 }
+_FIELDS: Final = ("id", "is", *_NAMES, *_NUMBERS)
 _EXAMPLES: Final = {
     "id": "veh0*",
     "site": "paris*",
@@ -123,9 +124,13 @@ class IdTable:
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """A bare word: part of the id, the site or the state; with `*` a pattern for one of them."""
+    """A bare word: part of the id, the site or the state; with `*` a pattern for one of them.
+
+    `field`: what stands before its colon, which may have been meant as a field that does not exist.
+    """
 
     text: str
+    field: str = ""
 
     def mask(self, columns: FleetColumns, ids: Lowered, marked: Bool | None) -> Bool:
         """Shape (n,): where it holds."""
@@ -224,6 +229,14 @@ class Parsed:
     filter: FleetFilter
     problems: tuple[str, ...]
 
+    @property
+    def nothing_found(self) -> str:
+        """What to say where no vehicle passes: which words were no fields, and which fields there are; "" if all of them are."""
+        fields = [term.test.field for term in self.filter.terms if isinstance(term.test, Contains) and term.test.field]
+        if not fields:
+            return ""
+        return f"no field is called {', '.join(fields)}, so that was looked for as text; there are {', '.join(_FIELDS)}"
+
 
 def parse_filter(text: str) -> Parsed:
     """The filter written in `text`. Never raises: a term that can't be understood is left out and told in `problems`."""
@@ -264,15 +277,14 @@ def _test(body: str) -> Test:
         meant = get_close_matches(body[:cut], ("is", *_NAMES), 1, 0.8) if cut > 0 else []
         if meant:
             raise FilterError(f'no field {body[:cut]}: write {meant[0]}:, or "{body}" for a text with a colon')
-        return Contains(body)
+        return Contains(body, body[:cut] if cut > 0 else "")
     if body[cut] == ":":
         return _named(field, body[cut + 1 :])
     return _compared(field, body[cut:])
 
 
 def _full_name(field: str) -> str | None:
-    known = ("id", "is", *_NUMBERS, *_NAMES)
-    return {"seg": "segment", "dispatch": "owner", "kw": "power"}.get(field, field if field in known else None)
+    return {"seg": "segment", "dispatch": "owner", "kw": "power"}.get(field, field if field in _FIELDS else None)
 
 
 def _named(field: str, pattern: str) -> Test:

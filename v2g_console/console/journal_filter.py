@@ -6,6 +6,7 @@ Without a kind the noisy ones are left out; `kind:all` brings them back.
 from dataclasses import dataclass
 from typing import Final
 
+from v2g_console.contract.journal_kinds import kind_problem
 from v2g_console.contract.requests import Journal
 
 KEYS: Final = ("vehicle", "signal", "dispatch", "kind")
@@ -16,7 +17,7 @@ NOISE: Final = ("dispatch.progress", "request.accepted", "request.refused")
 
 @dataclass(frozen=True, slots=True)
 class JournalFilter:
-    """What the operator wrote, taken apart. `unknown` is the first key that does not exist."""
+    """What the operator wrote, taken apart. `unknown` is the first key that does not exist; `problem` tells it, or an unknown kind."""
 
     vehicle: str = ""
     signal: str = ""
@@ -36,6 +37,13 @@ class JournalFilter:
             kind="" if self.kind == ANY_KIND else self.kind,
             without=() if self.kind else NOISE,
         )
+
+    @property
+    def problem(self) -> str:
+        """What can't find anything, and what exists instead; "" if nothing is wrong."""
+        if self.unknown:
+            return f"no filter {self.unknown}:, there are {', '.join(f'{key}:' for key in KEYS)}"
+        return "" if self.kind == ANY_KIND else kind_problem(self.kind)
 
     @property
     def asked(self) -> tuple[str, str, str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
+from v2g_console.attach.errors import ContractMismatchError
 from v2g_console.attach.recorder import RecordingNews
 from v2g_console.console.fleet_view import FleetView
 from v2g_console.console.keys import NamedKeys
@@ -36,10 +37,19 @@ class ShowsSnapshot(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineContact:
-    """How well the console hears the engine. `age_s`: since the last snapshot came in; `problem`: "" while all is well."""
+    """How well the console hears the engine. `age_s`: since the last snapshot came in; `problem`: "" while all is well.
+
+    `differs`: the engine is there, but of another version, so that its answers can't be read.
+    """
 
     age_s: float
     problem: str
+    differs: bool = False
+
+    @property
+    def heading(self) -> str:
+        """What the problem is, in large."""
+        return "CONSOLE AND ENGINE DIFFER" if self.differs else "ENGINE GONE"
 
     @property
     def late(self) -> bool:
@@ -80,7 +90,7 @@ class ConsoleModel:
         self._next_event = 0
         self._born_s = monotonic_s()
         self._snapshot_at_s: float | None = None
-        self._problem = ""
+        self._problem, self._differs = "", False
 
     async def request(self, request: Request) -> Reply:
         """Ask the engine; a refusal is a reply, also that of a locked console. Raises ConnectionError if the engine is gone."""
@@ -97,7 +107,8 @@ class ConsoleModel:
             self._problem = ""
             return False
         except OSError as error:  # ConnectionError is among them
-            self._problem = str(error) or type(error).__name__
+            self._differs = isinstance(error, ContractMismatchError)
+            self._problem = error.short if isinstance(error, ContractMismatchError) else str(error) or type(error).__name__
             return False
         self._problem = ""
         self._next_event = batch.next_number
@@ -118,7 +129,7 @@ class ConsoleModel:
     def contact(self) -> EngineContact:
         """How fresh the picture is."""
         since = self._born_s if self._snapshot_at_s is None else self._snapshot_at_s
-        return EngineContact(age_s=max(0.0, self._monotonic_s() - since), problem=self._problem)
+        return EngineContact(age_s=max(0.0, self._monotonic_s() - since), problem=self._problem, differs=self._differs)
 
     def dispatch(self, dispatch_id: str | None) -> DispatchView | None:
         """The dispatch of that id in the newest snapshot."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.command import CommandPalette
 from textual.screen import ModalScreen
 
+from v2g_console.console.composer_fields import FieldTexts
 from v2g_console.console.deciding import DecidingApp
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
@@ -117,12 +118,23 @@ class NavigatingApp(DecidingApp):
 
     async def do_compose_dispatch(self) -> None:
         """A new dispatch."""
+        await self.open_composer()
+
+    async def open_composer(self, start: FieldTexts | None = None) -> None:
+        """A new dispatch; `start` is what stands in its fields at first, if not what always does."""
         from v2g_console.console.screens.composer import ComposerScreen
 
         async with self._navigation:
             if not self._busy_with_a_question():
                 vehicles = self.screen.dispatch_scope if isinstance(self.screen, ConsoleScreen) else ()
-                await self.push_screen(ComposerScreen(self.model, self.glyphs, send_delay_s=self.options.send_delay_s, vehicles=vehicles))
+                delay_s = self.options.send_delay_s
+                await self.push_screen(ComposerScreen(self.model, self.glyphs, send_delay_s=delay_s, vehicles=vehicles, start=start))
+
+    async def do_decide_proposal(self) -> None:
+        """What EcoWatt proposes."""
+        from v2g_console.console.proposing import decide_proposal
+
+        await decide_proposal(self)
 
     async def do_open_dispatch(self) -> None:
         """All of the selected dispatch."""

@@ -17,9 +17,11 @@ from v2g_console.console.quick_keys import QuickKeysApp
 from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.screens.choice import Choice, ChoiceDialog
 from v2g_console.console.screens.note import NoteDialog
-from v2g_console.console.screens.update_target import UpdateTargetDialog, updated_text
+from v2g_console.console.screens.update_target import NewTarget, UpdateTargetDialog, updated_text
 from v2g_console.console.shown_alarm import ShownAlarm
 from v2g_console.console.tagging import hang_tag, take_tag_down
+from v2g_console.console.telling import Telling
+from v2g_console.console.widgets.notice_bar import NoticeBar
 from v2g_console.contract.link import LinkState
 from v2g_console.contract.replies import Accepted, Refused, VehicleView
 from v2g_console.contract.requests import AckAlarm, Cancel, Fleet, Note, Request, ResetTrust, Resume, Retry, Stop, Update
@@ -30,7 +32,8 @@ from v2g_console.domain.units import both_ways_text, counted, duration_text, gro
 log = logging.getLogger(__name__)
 NO: Final = Choice("stay", "n", "No, go back")
 _NOTICE_CELLS: Final = 300
-_CALM_TOAST_S: Final = 4.0
+LATCHED: Final = "STOP is latched"
+"""So begins what is said of a STOP; it is taken back by Resume."""
 
 
 class OperatingApp(QuickKeysApp):
@@ -42,21 +45,46 @@ class OperatingApp(QuickKeysApp):
         super().__init__(ansi_color)
         self.model = model
         self.notices: deque[str] = deque(maxlen=200)
+        self.telling = Telling(time.monotonic)
         self.outcomes = Outcomes()
         self.presses = Presses(time.monotonic)
         self.shown_alarm = ShownAlarm(model.now_s)
 
     def say(self, text: str, severity: Severity = "information") -> None:
-        """Tell the operator; also to the log, since a toast disappears: soon, where all is well, for it covers what is under it."""
-        timeout_s = _CALM_TOAST_S if severity == "information" else None
-        self.notify(self.note(text, severity), severity=severity, timeout=timeout_s, markup=False)
+        """Tell the operator for some seconds; also to the log."""
+        lasts_s = self.telling.tell(self.note(text, severity), severity)
+        self.show_notices()
+        self.set_timer(lasts_s, self.show_notices)
+
+    def show_notices(self) -> None:
+        """Draw what was said on the screens that one sees, and take away what has been there long enough. A question is not disturbed."""
+        for screen in self.screen_stack if self.is_running else ():
+            if (
+                screen is self.screen
+                and screen.is_attached
+                and not isinstance(screen, ChoiceDialog)
+                and not screen.query(NoticeBar)
+                and self.telling.live()
+            ):
+                screen.mount(NoticeBar(self.glyphs))  # a dialog: it has one only once something is said
+            for bar in screen.query(NoticeBar):
+                bar.show_notices()
+
+    @property
+    def rest_key(self) -> str:
+        """Leads to all that was said."""
+        return shown_key("go.diagnostics", self.model)
 
     def note(self, text: str, severity: Severity) -> str:
         """Keep what is told, here and in the log; returns it made safe."""
-        told = safe_text(text, _NOTICE_CELLS)
+        told = safe_text(self.told_as(text), _NOTICE_CELLS)
         self.notices.append(told)
         log.log({"information": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[severity], "%s", told)
         return told
+
+    def told_as(self, text: str) -> str:
+        """A text as the operator reads it; a console of several sites names the site."""
+        return text
 
     async def ask_engine(self, request: Request) -> Accepted | None:
         """Send a request; a refusal or a dead engine is said and gives None."""
@@ -105,6 +133,7 @@ class OperatingApp(QuickKeysApp):
         if await self.push_screen_wait(ChoiceDialog("Resume", question, NO, [Choice("resume", "y", "Yes, resume")])) != "resume":
             return
         if await self.ask_engine(Resume()) is not None:
+            self.telling.take_back(self.told_as(LATCHED))
             self.say("resumed: dispatches may start again")
 
     async def do_retry_dispatch(self) -> None:
@@ -122,36 +151,46 @@ class OperatingApp(QuickKeysApp):
             return
         dialog = ChoiceDialog(
             "Cancel the dispatch",
-            [dispatch_line(view), line("Ends now; its vehicles go back to their baseline."), *self._waits_for_link()],
+            [dispatch_line(view), *self._cancel_means(view)],
             NO,
             [Choice("cancel", "y", "Yes, cancel it")],
         )
         if await self.push_screen_wait(dialog) != "cancel" or self._blocked_now("dispatch.cancel", view):
             return
         if await self.ask_engine(Cancel(dispatch_id=view.dispatch_id)) is not None:
-            asked = counted(view.vehicles, "vehicle", "vehicles")
-            self.say(f"{view.short_id}: ending; {asked} are being released, not all have confirmed yet")
+            self.say(cancelled_text(self.model.dispatch(view.dispatch_id) or view))
+
+    def _cancel_means(self, view: DispatchView) -> list[Content]:
+        """What becomes of its vehicles, if any were asked."""
+        if not view.vehicles:
+            return [line("Nothing has been sent for it: no vehicle has to go back.")]
+        return [line("Ends now; its vehicles go back to their baseline."), *self._waits_for_link()]
 
     async def do_update_dispatch(self) -> None:
         """A new target for the selected dispatch: written in a dialog, confirmed in a second one."""
         view = self.model.selected_dispatch()
         if view is None:
             return
-        written = UpdateTargetDialog(self.model, view)
-        power_kw = await self.push_screen_wait(written)
-        if power_kw is None:
+        written = await self.push_screen_wait(UpdateTargetDialog(self.model, view))
+        if written is None:
             return
-        preview = [line(self.glyphs.draw(words)) for words in written.preview] or [line("No preview yet: go back to wait for it.")]
-        change = f"target {regulation_text(view.requested_kw)} -> {regulation_text(power_kw)}"
-        dialog = ChoiceDialog(
-            "Update the target", [dispatch_line(view), line((change, "bold")), *preview], NO, [Choice("update", "y", "Yes, update")]
-        )
+        dialog = self._update_question(view, written)
         if await self.push_screen_wait(dialog) != "update" or self._blocked_now("dispatch.update", view):
             return
-        reply = await self.ask_engine(Update(dispatch_id=view.dispatch_id, power_kw=power_kw))
+        reply = await self.ask_engine(Update(dispatch_id=view.dispatch_id, power_kw=written.power_kw))
         if reply is not None:
             self.outcomes.follow(Act(view.dispatch_id, "updated"), self.model.snapshot)
-            self.say(updated_text(view, power_kw, reply.result))
+            self.say(updated_text(view, written.power_kw, reply.result))
+
+    def _update_question(self, view: DispatchView, written: NewTarget) -> ChoiceDialog:
+        """Shows what was previewed of exactly this target; where nothing was, why, and the answer has another key than the usual one."""
+        known = written.preview.known
+        change = f"target {regulation_text(view.requested_kw)} -> {regulation_text(written.power_kw)}"
+        preview = [line((self.glyphs.draw(words), "" if known else "bold $warning")) for words in written.preview.lines]
+        if not known:
+            preview.append(line("What it would come to is not known; the engine judges it when it gets it."))
+        answer = Choice("update", "y", "Yes, update") if known else Choice("update", "w", "Update without a preview")
+        return ChoiceDialog("Update the target", [dispatch_line(view), line((change, "bold")), *preview], NO, [answer])
 
     def _blocked_now(self, action_id: str, asked: DispatchView) -> bool:
         """True, and said, if what was confirmed is no longer what would be done: the dispatch went on while the question was open."""
@@ -254,14 +293,22 @@ class OperatingApp(QuickKeysApp):
         return [line((f"{self.glyphs.cross} The link is down: no vehicle is told before it is back.", "bold"))]
 
 
+def cancelled_text(view: DispatchView) -> str:
+    """What a cancel has begun; of one that had not sent anything, that nothing had to be undone."""
+    if not view.vehicles:
+        return f"{view.short_id}: cancelled; nothing had been sent to vehicles"
+    asked = counted(view.vehicles, "vehicle is", "vehicles are")
+    return f"{view.short_id}: ending; {asked} being released, not all have confirmed yet"
+
+
 def stop_text(view: StopView, list_key: str) -> str:
     """What STOP has begun, which is not yet what the vehicles have confirmed."""
     ended = counted(view.dispatches, "dispatch", "dispatches")
     if not view.vehicles:
-        return f"STOP is latched: ended {ended}; no vehicle was following one"
+        return f"{LATCHED}: ended {ended}; no vehicle was following one"
     link = ". The link is DOWN: releases go out when it is back" if view.link_down else ""
     back = counted(view.vehicles, "vehicle", "vehicles")
-    return f"STOP is latched: ended {ended}; {back} are being sent back to their baseline{link}. {list_key} lists who is silent"
+    return f"{LATCHED}: ended {ended}; {back} are being sent back to their baseline{link}. {list_key} lists who is silent"
 
 
 def dispatch_line(view: DispatchView) -> Content:

@@ -7,7 +7,7 @@ from v2g_console.console.event_text import NOTABLE_KW, answers_text
 from v2g_console.console.model import is_active
 from v2g_console.console.options import Severity
 from v2g_console.contract.snapshot import DispatchView, Snapshot
-from v2g_console.contract.stop import StopView
+from v2g_console.contract.stop import StopView, lease_ended_text
 from v2g_console.domain.states import DispatchState
 from v2g_console.domain.units import counted, grouped, regulation_text
 
@@ -90,9 +90,12 @@ def outcome_text(act: Act, view: DispatchView) -> Told:
 
 def stop_outcome(stop: StopView) -> Told:
     """How STOP ended: all confirmed, or who has not."""
+    vehicles, ended = counted(stop.vehicles, "vehicle", "vehicles"), lease_ended_text(stop.lease_ended)
+    part = f"{grouped(stop.confirmed)} of {vehicles} confirmed{ended}"
     if stop.silent:
-        confirmed, vehicles = grouped(stop.confirmed), counted(stop.vehicles, "vehicle", "vehicles")
-        return f"STOP, PARTIAL: {confirmed} of {vehicles} confirmed, {grouped(stop.silent)} silent: each needs a step by hand", "error"
+        return f"STOP, PARTIAL: {part}, {grouped(stop.silent)} silent: each needs a step by hand", "error"
+    if stop.lease_ended:
+        return f"STOP: {part}, nobody is silent", "warning"
     if not stop.vehicles:
         return "STOP: no vehicle was following a dispatch", "information"
-    return f"STOP: {counted(stop.vehicles, 'vehicle', 'vehicles')} confirmed, nobody is silent", "information"
+    return f"STOP: {vehicles} confirmed, nobody is silent", "information"

@@ -23,6 +23,7 @@ ASKS: Final[dict[str, tuple[str, ...]]] = {
     "alarms.shelve": ("shelve_alarm",),
     "alarms.unshelve": ("unshelve_alarm",),
     "note.write": ("note",),
+    "ecowatt.decide": ("ecowatt_dismiss",),
     "vehicle.trust": ("reset_trust",),
     "vehicle.tag": ("tag",),
     "vehicle.untag": ("untag",),
@@ -39,18 +40,23 @@ _THROUGH_THE_LOCK: Final = frozenset({"stop", "unlock"})
 
 def kept_back(action_id: str, model: ConsoleModel) -> str | None:
     """Why this person at this console may not do it, or None. Knows nothing of the state of engine and dispatches."""
-    asks = ASKS.get(action_id, ())
-    if not asks or model.snapshot is None:
-        return None
-    engine = model.snapshot.engine
-    needed = next((engine.denied[name] for name in asks if name in engine.denied), None)
-    if needed is not None:
-        return f"needs the role {needed}, and {engine.user} is {engine.role}"
+    missing, asks = role_missing(action_id, model), ASKS.get(action_id, ())
+    if missing is not None or not asks or model.snapshot is None:
+        return missing
     if model.view_lock.locked and not _LOOKING.issuperset(asks) and not _THROUGH_THE_LOCK.issuperset(asks):
         from v2g_console.console.actions import shown_key
 
         return f"{LOCKED_TEXT} ({shown_key('console.unlock', model)})"
     return None
+
+
+def role_missing(action_id: str, model: ConsoleModel) -> str | None:
+    """Which role this person would need for it, or None."""
+    if model.snapshot is None:
+        return None
+    engine = model.snapshot.engine
+    needed = next((engine.denied[name] for name in ASKS.get(action_id, ()) if name in engine.denied), None)
+    return None if needed is None else f"needs the role {needed}, and {engine.user} is {engine.role}"
 
 
 def decidable(model: ConsoleModel) -> tuple[ApprovalView, ...]:
@@ -75,3 +81,17 @@ def nothing_to_decide(model: ConsoleModel) -> str | None:
 def lock_is_open(model: ConsoleModel) -> str | None:
     """Why there is nothing to unlock, or None."""
     return None if model.view_lock.locked else "this console is not locked"
+
+
+def no_proposal(model: ConsoleModel) -> str | None:
+    """Why there is no proposal of EcoWatt to decide on, or None."""
+    return None if model.snapshot is not None and model.snapshot.proposals else "EcoWatt proposes nothing that waits for a decision"
+
+
+def no_stop_to_list(model: ConsoleModel) -> str | None:
+    """Why there is nobody to list who owes a release, or None."""
+    if model.snapshot is None:
+        return "the engine has not answered yet: wait for the first picture"
+    if not model.snapshot.engine.stopped and not model.snapshot.summary.owed:
+        return "STOP is not latched, and no vehicle owes a release"
+    return None

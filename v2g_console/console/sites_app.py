@@ -20,7 +20,7 @@ from v2g_console.console.background import start_work
 from v2g_console.console.farewell import sites_rows
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.operating import NO
-from v2g_console.console.options import ConsoleExit, ConsoleOptions, Severity
+from v2g_console.console.options import ConsoleExit, ConsoleOptions
 from v2g_console.console.outcomes import Outcomes
 from v2g_console.console.per_site import PerSite
 from v2g_console.console.safe_text import line, safe_text
@@ -127,10 +127,10 @@ class SitesApp(ConsoleApp):
 
     # What is told names its site, and an alarm elsewhere is told where the operator looks.
 
-    def note(self, text: str, severity: Severity) -> str:
-        """Keep what is told, with the site it is about."""
+    def told_as(self, text: str) -> str:
+        """With the site it is about."""
         site = self._acting.get()
-        return super().note(text if site is None else f"{site.name}: {text}", severity)
+        return text if site is None else f"{site.name}: {text}"
 
     def _tell_alarm(self, alarm: AlarmRaised) -> None:
         """The banner shows only what is on screen here."""

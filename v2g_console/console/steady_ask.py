@@ -6,7 +6,7 @@ from typing import Final
 
 from textual.widget import Widget
 
-from v2g_console.console.background import start_work
+from v2g_console.console.background import start_work, still_there
 from v2g_console.console.model import ConsoleModel
 from v2g_console.contract.replies import Accepted, Reply
 from v2g_console.contract.requests import Request
@@ -51,7 +51,8 @@ class SteadyAsk:
             reply = error
         finally:
             self._under_way = False
-        self._heard(reply)
+        if still_there(self._owner):
+            self._heard(reply)
 
 
 def trouble_text(reply: Reply | OSError) -> str:

@@ -28,6 +28,7 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     shelf_reason: str = ""
     chattering: bool = False  # came three times within a minute
     stale: bool = False  # active for longer than a configured time
+    dispatch_id: str = ""  # the dispatch it is about
 
 
 class ShelvedAlarm(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,7 @@ class ShelvedAlarm(msgspec.Struct, frozen=True, kw_only=True):
     by: str
     until_ms: int
     reason: str
+    dispatch_id: str = ""
 
 
 class AlarmRates(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 import msgspec
 
 from v2g_console.contract.alarms import ShelvedAlarm
+from v2g_console.contract.ecowatt import EcowattDay, Outcome
 from v2g_console.contract.tags import TagView
 
 SCHEMA = 1
@@ -96,6 +97,7 @@ class _DispatchEvent(_Event, frozen=True, kw_only=True):
     latency_p50_ms: float | None = None
     latency_p95_ms: float | None = None
     released: int = 0  # releases confirmed
+    lease_ended: int = 0  # never confirmed, but their lease ended: they fall back by themselves
     owed: int = 0  # releases still owed
     rebound_kw: float = 0.0  # extra charging to expect after the release
     figures: str = OPERATIONAL  # what its powers are good for
@@ -150,6 +152,7 @@ class AlarmRaised(_Event, frozen=True, kw_only=True, tag="alarm.raised"):
     priority: int
     text: str
     response: str
+    dispatch_id: str = ""  # the dispatch it is about
 
 
 class AlarmChanged(_Event, frozen=True, kw_only=True, tag="alarm.changed"):
@@ -288,6 +291,36 @@ class LocalOverride(msgspec.Struct, frozen=True, kw_only=True):
     until_ms: int | None = None
 
 
+class EcowattForecast(_Event, frozen=True, kw_only=True, tag="ecowatt.forecast"):
+    """The EcoWatt forecast that is in force from now on, whole, with the publisher's names."""
+
+    by: str
+    way: str
+    received_ms: int
+    signals: tuple[EcowattDay, ...]
+
+
+class EcowattProposed(_Event, frozen=True, kw_only=True, tag="ecowatt.proposed"):
+    """Red hours ask for a decision: a dispatch with `reference` as its `external_ref`, or `ecowatt_dismiss`. Nothing is sent by itself."""
+
+    proposal_id: str
+    begins_ms: int
+    ends_ms: int
+    suggested_kw: float
+    reference: str
+
+
+class EcowattDecided(_Event, frozen=True, kw_only=True, tag="ecowatt.decided"):
+    """A proposal was accepted, by a dispatch that bears its reference, or dismissed with a reason."""
+
+    proposal_id: str
+    outcome: Outcome
+    by: str
+    ends_ms: int
+    reason: str = ""
+    dispatch_id: str = ""
+
+
 class HoldsStanding(_Event, frozen=True, kw_only=True, tag="holds.standing"):
     """Tags, STOP, shelved alarms and local overrides as they stand: said at a start and each hour, since retention removes old entries."""
 
@@ -331,15 +364,7 @@ Event = (
     | LinkChanged
     | RequestAccepted
     | RequestRefused
-    | DispatchPlanned
-    | DispatchSending
-    | DispatchProgress
-    | DispatchActive
-    | DispatchReleasing
-    | DispatchCompleted
-    | DispatchFailed
-    | DispatchCancelled
-    | DispatchStopped
+    | DispatchEvent
     | AlarmRaised
     | AlarmChanged
     | AlarmCleared
@@ -354,6 +379,9 @@ Event = (
     | OperatorNote
     | OverrideBegun
     | OverrideEnded
+    | EcowattForecast
+    | EcowattProposed
+    | EcowattDecided
     | HoldsStanding
     | ApprovalAsked
     | ApprovalEnded

@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
     NO_LINK = 3
     """no link to the broker, or no engine to talk to"""
     UNDER_ACKNOWLEDGED = 4
-    """acknowledged less than `dispatch.min_ack_share` of the requested power; of `stop --wait`: somebody has not confirmed"""
+    """acknowledged less than `dispatch.min_ack_share` of the requested power; of `stop --wait`: somebody is waited for or silent"""
     REFUSED = 5
     """the engine refused a request"""
     INTERRUPTED = 130

@@ -8,6 +8,8 @@ from v2g_console.contract.alarms import AlarmView
 from v2g_console.contract.events import OPERATIONAL
 from v2g_console.contract.handover import HandoverView
 from v2g_console.contract.snapshot import ApprovalView, DispatchView
+from v2g_console.contract.starting import starts_text
+from v2g_console.contract.stop import lease_ended_text
 from v2g_console.domain.alarm_cycle import AlarmState
 from v2g_console.domain.text import visible
 from v2g_console.domain.units import counted, duration_text, grouped, regulation_text
@@ -43,7 +45,8 @@ def handover_lines(report: HandoverView) -> list[str]:
     ]
     if report.stop is not None:
         stop = report.stop
-        lines += [f"**STOP is latched** by {_plain(stop.by)}: {stop.confirmed} released, {stop.silent} silent, {stop.waiting} waiting.", ""]
+        settled = f"{stop.confirmed} of {stop.vehicles} confirmed{lease_ended_text(stop.lease_ended)}"
+        lines += [f"**STOP is latched** by {_plain(stop.by)}: {settled}, {stop.silent} silent, {stop.waiting} waiting.", ""]
     if report.missing:
         lines += [f"**Not complete**: {_plain(report.missing)}", ""]
     lines += [
@@ -83,11 +86,13 @@ def _section(title: str, entries: Iterable[str], *, empty: bool = True) -> list[
 def _dispatch(view: DispatchView) -> str:
     delivered = "not measured" if view.delivered_kw is None else f"{grouped(view.delivered_kw)} kW"
     left = "" if view.remaining_s is None else f", {duration_text(view.remaining_s)} left"
+    waits = starts_text(view)
+    state = waits or view.state.value.replace("_", " ")
     missing = view.shortfall_kw >= 1.0
     words = [
-        f"{_plain(view.short_id)} {_plain(view.signal)} {regulation_text(view.requested_kw)} {view.state.value.replace('_', ' ')}{left}",
-        f"acknowledged {grouped(view.acknowledged_kw)} kW, delivered {delivered}",
-        f"short {grouped(view.shortfall_kw)} kW" if missing else "",
+        f"{_plain(view.short_id)} {_plain(view.signal)} {regulation_text(view.requested_kw)} {state}{left}",
+        "nothing is sent before" if waits else f"acknowledged {grouped(view.acknowledged_kw)} kW, delivered {delivered}",
+        f"short {grouped(view.shortfall_kw)} kW" if missing and not waits else "",
         f"silent {view.progress.silent}" if view.progress.silent else "",
         _plain(view.outcome_reason),
         f"by {_plain(view.by)}{f', approved by {_plain(view.approved_by)}' if view.approved_by else ''}" if view.by else "",

@@ -6,6 +6,7 @@ import msgspec
 
 from v2g_console.contract.alarms import AlarmRates, AlarmView
 from v2g_console.contract.configuration import ConfigurationView
+from v2g_console.contract.ecowatt import EcowattView
 from v2g_console.contract.forecast import ForecastView
 from v2g_console.contract.handover import HandoverView
 from v2g_console.contract.link import LinkHealth
@@ -250,6 +251,7 @@ Result = (
     | JournalEntryView
     | HandoverView
     | ForecastView
+    | EcowattView
     | ConfigurationView
     | None
 )

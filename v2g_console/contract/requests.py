@@ -2,6 +2,7 @@
 
 import msgspec
 
+from v2g_console.contract.ecowatt import EcowattDay
 from v2g_console.contract.tags import TagKind, TagScope
 
 
@@ -151,6 +152,23 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True, tag="forecast", tag_fi
     """Vehicles and headroom to expect in the next day. Answered by a ForecastView."""
 
 
+class Ecowatt(msgspec.Struct, frozen=True, kw_only=True, tag="ecowatt", tag_field="request", forbid_unknown_fields=True):
+    """The EcoWatt forecast in force and its proposals. Answered by an EcowattView."""
+
+
+class EcowattFeed(msgspec.Struct, frozen=True, kw_only=True, tag="ecowatt_feed", tag_field="request", forbid_unknown_fields=True):
+    """A new EcoWatt forecast, `signals` as the publisher writes them. Answered by an EcowattView."""
+
+    signals: tuple[EcowattDay, ...]
+
+
+class EcowattDismiss(msgspec.Struct, frozen=True, kw_only=True, tag="ecowatt_dismiss", tag_field="request", forbid_unknown_fields=True):
+    """Do nothing about the red hours of a proposal, and say why. To accept one, send a dispatch with its reference."""
+
+    proposal_id: str
+    reason: str
+
+
 class Fleet(msgspec.Struct, frozen=True, kw_only=True, tag="fleet", tag_field="request", forbid_unknown_fields=True):
     """The fleet as rows, or one vehicle in full with `vehicle_id`."""
 
@@ -261,6 +279,9 @@ Request = (
     | Handover
     | Forecast
     | Configuration
+    | Ecowatt
+    | EcowattFeed
+    | EcowattDismiss
 )
 
 HEADLESS_REQUESTS = (
@@ -286,11 +307,28 @@ HEADLESS_REQUESTS = (
     | Note
     | Handover
     | Forecast
+    | Ecowatt
+    | EcowattFeed
+    | EcowattDismiss
 )
 """What JSON Lines and the command line may say; planning and arming are for screens."""
 
 
-LOOKS_ONLY = (Fleet, Forecast, Status, DispatchDetail, Identity, Plan, StopList, Tags, Journal, JournalEntry, Handover, Configuration)
+LOOKS_ONLY = (
+    Fleet,
+    Forecast,
+    Ecowatt,
+    Status,
+    DispatchDetail,
+    Identity,
+    Plan,
+    StopList,
+    Tags,
+    Journal,
+    JournalEntry,
+    Handover,
+    Configuration,
+)
 """Requests that change nothing: open to a console that is view-only, and not written into the record one by one."""
 
 

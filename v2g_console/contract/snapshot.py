@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2g_console.contract.alarms import AlarmRates, AlarmView
+from v2g_console.contract.ecowatt import ProposalView
 from v2g_console.contract.link import LinkHealth
 from v2g_console.contract.stop import StopView
 from v2g_console.contract.tags import TagView
@@ -141,6 +142,7 @@ class AckProgress(msgspec.Struct, frozen=True, kw_only=True):
     limited: int = 0
     rejected: int = 0
     silent: int = 0  # timed out or never published
+    lease_ended: int = 0  # of a release: never confirmed, but the lease ended, so that it falls back by itself
     let_go: int = 0  # released, or taken by another dispatch, while this one went on: their answers count no more
     attempt: int = 1
     attempts: int = 1  # the most that will be made
@@ -162,6 +164,14 @@ class TracePoint(msgspec.Struct, frozen=True, array_like=True):
     target_kw: float
     acknowledged_kw: float
     delivered_kw: float | None
+
+
+class TakenVehicles(msgspec.Struct, frozen=True, kw_only=True):
+    """How many of a dispatch's vehicles another one of higher rank took."""
+
+    short_id: str  # of the other one, "#81c0"
+    signal: str
+    vehicles: int
 
 
 class DispatchView(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +196,7 @@ class DispatchView(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float = 0.0
     created_ms: int = 0
     due_ms: int | None = None  # when it is to begin, while it waits for that
+    starts_in_s: float | None = None  # from now to `due_ms`
     started_ms: int | None = None
     ends_ms: int | None = None
     ended_ms: int | None = None
@@ -204,6 +215,7 @@ class DispatchView(msgspec.Struct, frozen=True, kw_only=True):
     rebound_kw: float = 0.0  # extra charging to expect after its release
     trace: tuple[TracePoint, ...] = ()
     moved: tuple[tuple[str, float], ...] = ()  # (short id of another dispatch, kW taken from it; negative: lost to it)
+    taken: tuple[TakenVehicles, ...] = ()  # by whom it lost vehicles
     tracking: float | None = None  # 0..1, how well a moving target was followed: mean of the three below
     tracking_correlation: float | None = None
     tracking_delay: float | None = None
@@ -254,4 +266,5 @@ class Snapshot:
     alarm_rates: AlarmRates = field(default=AlarmRates())
     tags: tuple[TagView, ...] = field(default=())  # oldest first
     stop: StopView | None = None  # while STOP is latched
+    proposals: tuple[ProposalView, ...] = field(default=())  # of EcoWatt, those that nobody has decided, soonest first
     approvals: tuple[ApprovalView, ...] = field(default=())  # requests that wait for a second person, soonest to expire first

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from v2g_console.domain.units import grouped
+
 
 class SilentVehicle(msgspec.Struct, frozen=True, kw_only=True):
     """A vehicle that has not confirmed its release. `setpoint_kw` (absolute, positive to the grid) is what it may still follow.
@@ -21,8 +23,9 @@ class SilentVehicle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StopView(msgspec.Struct, frozen=True, kw_only=True):
-    """STOP, from the moment it was pressed. `dispatches` it ended, `vehicles` it had to release: confirmed + waiting + silent.
+    """STOP, from the moment it was pressed. `dispatches` it ended, `vehicles` it had to release: confirmed, lease ended, waiting, silent.
 
+    `lease_ended` never confirmed, but their lease is over, so that they fall back by themselves and nothing is owed any more.
     `waiting` have been told and may still answer; `silent` have not confirmed in time: `who` lists the first of them.
     """
 
@@ -33,7 +36,13 @@ class StopView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     at_ms: int | None = None
     confirmed: int = 0
+    lease_ended: int = 0
     waiting: int = 0
     silent: int = 0
     link_down: bool = False  # releases go out when the link is back
     who: tuple[SilentVehicle, ...] = ()
+
+
+def lease_ended_text(vehicles: int) -> str:
+    """`, 50 lease ended`, to stand behind the number of those who confirmed; "" for none."""
+    return f", {grouped(vehicles)} lease ended" if vehicles else ""

@@ -44,5 +44,6 @@ ALARM_KINDS: Final[Mapping[str, AlarmKind]] = {
     "certificate_expiring": AlarmKind(2, "renew the certificate named on the link pane"),
     "credentials_not_used": AlarmKind(2, "correct the certificate, key, CA or password file; the link still uses what was there before"),
     "refused_messages": AlarmKind(3, "see the link pane for topics and causes; somebody sends what can't be accepted"),
+    "ecowatt_red": AlarmKind(3, "look at the proposal (E): take it into a new dispatch, or dismiss it with a reason"),
     "broker_untuned": AlarmKind(3, "apply deploy/mosquitto/tuning.conf: under load this broker drops acknowledgements"),
 }

@@ -1,7 +1,7 @@
 """When a dispatch is to start, as people write it: a full time with its zone, or a time of day where they are."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 EXPECTED: Final = "18:30, 18:30:00 (local time), or 2026-11-23T18:30:00+01:00"
@@ -30,8 +30,14 @@ def parse_start(text: str, now_utc_s: float) -> datetime:
 
 
 def start_text(moment: datetime) -> str:
-    """`2026-11-23 18:30:00+01:00`: the day and the zone are always there."""
-    return moment.isoformat(" ", "seconds")
+    """`2026-11-23 18:30:00+01:00`, `2026-11-23 17:30:00Z`: the day and the zone are always there."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z" if not moment.utcoffset() else moment.isoformat(" ", "seconds")
+
+
+def start_words(start_at: str) -> str:
+    """Of RFC 3339: `2026-11-23 17:30:00Z`; of another zone with the time in UTC behind it: `2026-11-23 18:30:00+01:00 (17:30:00Z)`."""
+    moment = datetime.fromisoformat(start_at)
+    return start_text(moment) if not moment.utcoffset() else f"{start_text(moment)} ({moment.astimezone(UTC):%H:%M:%SZ})"
 
 
 def _next_at(time_of_day: re.Match[str], now_utc_s: float) -> datetime:

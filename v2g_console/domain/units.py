@@ -1,5 +1,6 @@
 """How quantities are written for people: one place for signs, arrows and rounding."""
 
+import math
 from collections.abc import Iterable
 
 
@@ -41,6 +42,16 @@ def duration_text(seconds: float) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, secs = divmod(rest, 60)
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes:02d}:{secs:02d}"
+
+
+def typed_duration(seconds: float) -> str:
+    """As one types it: `8h`, `1h30m`, `90s` as `1m30s`, `0.5s`; for limits in messages."""
+    if not math.isfinite(seconds) or seconds < 1:
+        return f"{seconds:g}s"
+    hours, rest = divmod(seconds, 3600)
+    minutes, secs = divmod(rest, 60)
+    parts = ((hours, "h"), (minutes, "m"), (secs, "s"))
+    return "".join(f"{number:g}{unit}" for number, unit in parts if number)
 
 
 def parse_duration_s(text: str) -> float:

@@ -17,7 +17,7 @@ from v2g_console.engine.refusal import RefusalError
 
 log = logging.getLogger(__name__)
 
-_LOOK: Final = frozenset({"fleet", "forecast", "status", "dispatch_detail", "identity", "tags", "stop_list"})
+_LOOK: Final = frozenset({"fleet", "forecast", "ecowatt", "status", "dispatch_detail", "identity", "tags", "stop_list"})
 _READ_RECORD: Final = frozenset({"journal", "journal_entry", "handover"})
 _OPERATE: Final = frozenset(
     {
@@ -37,6 +37,8 @@ _OPERATE: Final = frozenset(
         "unlock",
         "tag",
         "untag",
+        "ecowatt_feed",
+        "ecowatt_dismiss",
         "configuration",
     },
 )

@@ -28,11 +28,12 @@ _RELEASE_SENT: Final = int(ReleaseState.SENT)
 _RELEASE_CONFIRMED: Final = int(ReleaseState.CONFIRMED)
 _RELEASE_OWED: Final = int(ReleaseState.OWED)
 _RELEASED: Final = frozenset({_RELEASE_SENT, _RELEASE_CONFIRMED})
-_SETTLED: Final = frozenset({_RELEASE_CONFIRMED, int(ReleaseState.NOT_NEEDED)})
+_SETTLED: Final = frozenset({_RELEASE_CONFIRMED, int(ReleaseState.NOT_NEEDED), int(ReleaseState.LEASE_ENDED)})
 _NO_REASON: Final = int(Reason.NONE)
 _UNKNOWN: Final = int(Reason.UNKNOWN)
 
 _REASON_OF_REFUSAL: Final = {"rejected": Reason.UNKNOWN, "expired": Reason.EXPIRED, "superseded": Reason.STALE_SEQ}
+_OUT_OF_DATE: Final = frozenset({"expired", "superseded"})
 _ANSWERABLE: Final = frozenset({_PUBLISHED, _QUEUED, _TIMED_OUT})
 _CORRECTABLE: Final = frozenset({_ACKED, _LIMITED})
 _LIMITED_BY_KW: Final = 0.05
@@ -121,6 +122,10 @@ class Acks:
             wanted, applied_kw, reason = _ACKED, cells.setpoint_kw[position], _NO_REASON
         if cells.renewal_until_ms[position] and wanted != _REJECTED:
             take_renewal(running, position)
+        elif cells.renewal_until_ms[position] and _came_too_late(ack, cells.applied_kw[position]):
+            core.late_acks += 1
+            running.late_acks += 1
+            return  # the lease before is still in force, and the next renewal is due
         elif before == wanted:
             core.duplicate_acks += 1
         if before == wanted:
@@ -165,6 +170,11 @@ class Acks:
         running.fresh.confirmed.append(position)
         if not running.release_counts[_RELEASE_SENT]:
             running.changed.set()
+
+
+def _came_too_late(ack: Ack, applied_kw: float) -> bool:
+    """True if a vehicle refuses a command for its date only, and stays at `applied_kw`, which it acknowledged before."""
+    return ack.status in _OUT_OF_DATE and (ack.applied_kw is None or abs(ack.applied_kw - applied_kw) <= _LIMITED_BY_KW)
 
 
 def _kept_kw(ack: Ack, before_kw: float) -> float:

@@ -10,6 +10,7 @@ from v2g_console.contract.replies import Refusal
 from v2g_console.domain.alarm_cycle import AlarmCycle, AlarmState, Delays, Happened
 from v2g_console.domain.alarm_kinds import ALARM_KINDS
 from v2g_console.domain.text import visible
+from v2g_console.domain.units import typed_duration
 from v2g_console.engine.alarm_rates import AlarmRateMeter
 from v2g_console.engine.core import Core
 from v2g_console.engine.refusal import RefusalError
@@ -29,6 +30,7 @@ class Alarm:
     alarm_id: str
     kind: str
     cycle: AlarmCycle
+    dispatch_id: str = ""
     text: str = ""
     raised_ms: int = 0
     active_at_s: float = 0.0
@@ -57,14 +59,17 @@ class Alarms:
         for one in shelved:
             self._restore(one)
 
-    def set(self, kind: str, cause: str, active: bool, text: str) -> None:
-        """Say whether an alarm's condition holds now. `cause` tells alarms of one kind apart (a dispatch id, "" for the only one)."""
+    def set(self, kind: str, cause: str, active: bool, text: str, dispatch_id: str = "") -> None:
+        """Say whether an alarm's condition holds now. `cause` tells alarms of one kind apart ("" for the only one).
+
+        `dispatch_id`: whole, of the dispatch it is about.
+        """
         alarm_id = _id_of(kind, cause)
         alarm = self._alarms.get(alarm_id)
         if alarm is None:
             if not active:
                 return
-            alarm = self._alarms[alarm_id] = self._new(alarm_id, kind)
+            alarm = self._alarms[alarm_id] = self._new(alarm_id, kind, dispatch_id)
         if active:
             alarm.text = text
         self._tell(alarm, alarm.cycle.see(active, self._core.clock.monotonic()))
@@ -75,6 +80,13 @@ class Alarms:
         alarm = self._alarms.get(_id_of(kind, cause))
         if alarm is not None:
             self._tell(alarm, alarm.cycle.end(self._core.clock.monotonic()))
+
+    def answered(self, kind: str, cause: str, by: str) -> None:
+        """A person decided on what the alarm was about: seen by that person, and over."""
+        alarm = self._alarms.get(_id_of(kind, cause))
+        if alarm is not None and alarm.cycle.state is AlarmState.UNACKNOWLEDGED:
+            self.acknowledge(alarm.alarm_id, by)
+        self.end(kind, cause)
 
     def is_active(self, kind: str, cause: str = "") -> bool:
         """Whether its cause is there, for conditions with a dead-band."""
@@ -106,12 +118,22 @@ class Alarms:
         if not reason or len(reason) > LONGEST_REASON_CHARS:
             raise RefusalError(Refusal.INVALID, f"a shelf needs a reason of 1 to {LONGEST_REASON_CHARS} characters")
         if not math.isfinite(for_s) or not 0 < for_s <= longest_s:
-            raise RefusalError(Refusal.LIMIT, f"an alarm can be shelved for 1 to {longest_s:g} s", "alarms.longest_shelf_s sets the limit")
+            raise RefusalError(
+                Refusal.LIMIT, f"an alarm can be shelved for up to {typed_duration(longest_s)}", "alarms.longest_shelf_s sets the limit"
+            )
         until_ms = self._core.utc_ms() + round(for_s * 1000)
         happened = alarm.cycle.shelve(self._core.clock.monotonic() + for_s)
         if happened is None:
             raise RefusalError(Refusal.WRONG_STATE, f"{alarm_id} is {alarm.cycle.state.value}: it can't be shelved")
-        alarm.shelved = ShelvedAlarm(alarm_id=alarm_id, kind=alarm.kind, text=alarm.text, by=by, until_ms=until_ms, reason=reason)
+        alarm.shelved = ShelvedAlarm(
+            alarm_id=alarm_id,
+            kind=alarm.kind,
+            text=alarm.text,
+            by=by,
+            until_ms=until_ms,
+            reason=reason,
+            dispatch_id=alarm.dispatch_id,
+        )
         self._tell(alarm, happened, by)
 
     def unshelve(self, alarm_id: str, by: str) -> None:
@@ -160,6 +182,7 @@ class Alarms:
             shelf_reason="" if shelf is None else shelf.reason,
             chattering=cycle.chattering(now),
             stale=self._stale(alarm, now),
+            dispatch_id=alarm.dispatch_id,
         )
 
     def _stale(self, alarm: Alarm, now: float) -> bool:
@@ -171,15 +194,15 @@ class Alarms:
             raise RefusalError(Refusal.INVALID, f"no alarm {alarm_id[:64]!r}", "`status` and the alarm screen list them")
         return alarm
 
-    def _new(self, alarm_id: str, kind: str) -> Alarm:
-        return Alarm(alarm_id, kind, AlarmCycle(self._delays.get(kind, ALARM_KINDS[kind].delays)))
+    def _new(self, alarm_id: str, kind: str, dispatch_id: str) -> Alarm:
+        return Alarm(alarm_id, kind, AlarmCycle(self._delays.get(kind, ALARM_KINDS[kind].delays)), dispatch_id)
 
     def _restore(self, one: ShelvedAlarm) -> None:
         """Shelved before a restart, and its time is not up."""
         left_s = (one.until_ms - self._core.utc_ms()) / 1000
         if left_s <= 0 or one.kind not in ALARM_KINDS:
             return
-        alarm = self._alarms[one.alarm_id] = self._new(one.alarm_id, one.kind)
+        alarm = self._alarms[one.alarm_id] = self._new(one.alarm_id, one.kind, one.dispatch_id)
         alarm.text, alarm.shelved, alarm.raised_ms = one.text, one, self._core.utc_ms()
         alarm.cycle.restore_shelved(self._core.clock.monotonic() + min(left_s, self._settings.longest_shelf_s))
 
@@ -201,6 +224,7 @@ class Alarms:
                         priority=alarm.priority,
                         text=alarm.text,
                         response=ALARM_KINDS[kind].response,
+                        dispatch_id=alarm.dispatch_id,
                     )
                 )
             case Happened.CLEARED:

@@ -24,9 +24,10 @@ class ReleaseState(IntEnum):
     CONFIRMED = 2
     OWED = 3
     NOT_NEEDED = 4  # nothing was ever published, or the vehicle was handed over
+    LEASE_ENDED = 5  # never confirmed, but no longer owed: the vehicle falls back by itself
 
 
-_SETTLED = frozenset({ReleaseState.CONFIRMED, ReleaseState.OWED, ReleaseState.NOT_NEEDED})
+_SETTLED = frozenset({ReleaseState.CONFIRMED, ReleaseState.OWED, ReleaseState.NOT_NEEDED, ReleaseState.LEASE_ENDED})
 
 # One line a column: name -> (dtype, value of a new row).
 _COLUMNS: dict[str, tuple[type, float]] = {
@@ -180,6 +181,7 @@ class CommandRows:
         # Vehicles that acknowledged an older command: the newest is sent to them again; v1 ones that did so while being released.
         self.outdated, self.doubted = set[int](), set[int]()
         self.fresh = Fresh()
+        self._before: dict[str, NDArray[np.generic]] = {name: np.zeros(0, _COLUMNS[name][0]) for name in _OF_A_COMMAND}
         self.add(np.zeros(0, np.intp), np.zeros(0), np.zeros(0), np.zeros(0))
 
     def add(self, rows: Rows, setpoint_kw: F8, baseline_kw: F8, score: F8) -> Rows:
@@ -190,6 +192,7 @@ class CommandRows:
             if old_n:
                 column[:old_n] = getattr(self, name)
             setattr(self, name, column)
+        self._before = {name: np.append(column, getattr(self, name)[old_n:]) for name, column in self._before.items()}
         self.cells = Cells(self)
         self.earlier |= np.isin(self.rows, rows) & (np.arange(n) < old_n)
         self.row_list.extend(rows.tolist())
@@ -234,7 +237,13 @@ class CommandRows:
         self.counts[wanted] += len(positions)
 
     def new_commands(self, positions: Rows, seq: int) -> None:
-        """Start new commands on rows whose former command is over or replaced by this one; the setpoints are set by the caller."""
+        """Start new commands on rows whose former command is over or replaced by this one; the setpoints are set by the caller.
+
+        What the former ones were is kept for `take_back`, of the last that was no mere plan.
+        """
+        went_out = positions[self.command_state[positions] != CommandState.PLANNED]
+        for name, column in self._before.items():
+            column[went_out] = getattr(self, name)[went_out]
         states = self.command_state[positions]
         for state, count in zip(*np.unique(states, return_counts=True), strict=True):
             self.counts[state] -= int(count)
@@ -249,17 +258,12 @@ class CommandRows:
         self.judged[positions] = False
         self.reason[positions] = Reason.NONE
 
-    def commands_of(self, positions: Rows) -> dict[str, NDArray[np.generic]]:
-        """A copy of what is known of the present commands at `positions`, for `take_back`."""
-        return {name: getattr(self, name)[positions].copy() for name in _OF_A_COMMAND}
-
-    def take_back(self, positions: Rows, among: NDArray[np.bool_], before: dict[str, NDArray[np.generic]]) -> None:
-        """Undo `new_commands` for those of `positions` that are `among`: the command before is the present one again."""
-        rows = positions[among]
+    def take_back(self, rows: Rows) -> None:
+        """Undo `new_commands` for `rows`: the last command that went out is the present one again."""
         for state, count in zip(*np.unique(self.command_state[rows], return_counts=True), strict=True):
             self.counts[state] -= int(count)
-        for name, values in before.items():
-            getattr(self, name)[rows] = values[among]
+        for name, column in self._before.items():
+            getattr(self, name)[rows] = column[rows]
         for state, count in zip(*np.unique(self.command_state[rows], return_counts=True), strict=True):
             self.counts[state] += int(count)
         self.setpoint_kw[rows] = self.sent_kw[rows]

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from v2g_console.allocation.shaping import Course
 from v2g_console.allocation.tracking import TrackingCollector, TrackingRules
 from v2g_console.contract.requests import DispatchFields, Origin
-from v2g_console.contract.snapshot import TracePoint
+from v2g_console.contract.snapshot import TakenVehicles, TracePoint
 from v2g_console.domain.signal import PRODUCTS, Signal
 from v2g_console.domain.states import TERMINAL_DISPATCH_STATES, DispatchState, next_dispatch_state
 from v2g_console.engine.command_rows import CommandRows, ReleaseState, Rows
+from v2g_console.engine.overlapping import Overlapping
 
 __all__ = ["HOLDING", "TRACKING", "ReleaseState", "Rows", "Running"]
 
@@ -73,10 +74,13 @@ class Running(CommandRows):
         self.recorded_kw = math.nan  # the target that a restart would find
         self.commanded_kw = target_kw  # where the course is: what the vehicles were last asked for together
         self.course: Course | None = None  # None: the target has never changed
+        self.targets = Overlapping[tuple[float, Course | None]]()  # new targets under way, with target and course before them
+        self.steps = Overlapping[float]()  # steps of the course under way, with `commanded_kw` before them
         self.reallocating = self.renewing = False  # a look for a gap, a renewal is under way
         self.ramping = False  # the course waits for vehicles that may not go faster
         self.follow_at = self.reallocate_at = self.outlook_at = 0.0  # monotonic: next step of the course, look for a gap, outlook
         self.moved: list[tuple[str, float]] = []  # (short id of the other dispatch, kW taken from it; negative: lost to it)
+        self.taken: dict[str, TakenVehicles] = {}  # by whom vehicles of this one were taken, by short id
         self.tracking = TrackingCollector(TRACKING)
         self.checked_at = self.checked_all_at = -np.inf  # monotonic, last check of bounds: of those with news, and of everybody
         self.reported: tuple[object, ...] = ()  # what the last progress event said

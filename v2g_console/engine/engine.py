@@ -58,6 +58,7 @@ class Engine:
             self._on_ack,
             self._on_telemetry,
             self._on_description,
+            self._on_gone,
             refused,
             monotonic=clock.monotonic,
             telemetry_max_per_s=settings.telemetry.max_per_s,
@@ -137,6 +138,9 @@ class Engine:
 
     def _on_description(self, vehicle_id: str, told: Description) -> None:
         self._incoming.description(vehicle_id, told)
+
+    def _on_gone(self, vehicle_id: str) -> None:
+        self._incoming.gone(vehicle_id)
 
     def _on_link(self, health: LinkHealth) -> None:
         self._incoming.link(health)

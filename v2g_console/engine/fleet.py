@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 Rows = NDArray[np.intp]
 CHARGING_BELOW_KW = -0.1
 _FIRST_CAPACITY = 256
+_STAMP_STEP_S = 1.0  # vehicles stamp their reports in whole seconds
 
 # One line a column: name -> (dtype, value of a new row).
 _COLUMNS: dict[str, tuple[type, float]] = {
@@ -33,6 +34,7 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "measured_at": (np.float64, -np.inf),  # monotonic, of the last telemetry
     "seen_at": (np.float64, -np.inf),  # monotonic, any sign of life
     "seen_ms": (np.int64, 0),
+    "gone_at": (np.float64, -np.inf),  # monotonic, of a last will that no later report has answered
     "clock_offset_s": (np.float64, np.nan),
     "battery_kwh": (np.float64, 0),
     "degradation": (np.float64, 0),
@@ -91,6 +93,7 @@ class Fleet:
     measured_at: NDArray[np.float64]
     seen_at: NDArray[np.float64]
     seen_ms: NDArray[np.int64]
+    gone_at: NDArray[np.float64]
     clock_offset_s: NDArray[np.float64]
     battery_kwh: NDArray[np.float64]
     degradation: NDArray[np.float64]
@@ -211,6 +214,8 @@ class Fleet:
         self.says_charging[row] = -1 if not told.charging else 1  # false means unknown as well
         if told.available is not None and self.measured_at[row] < monotonic - self._interval_s:
             self.available[row] = told.available
+        if self.measured_at[row] == -np.inf:
+            self.gone_at[row] = -np.inf  # nothing older than its last will can be taken for its state
         if told.soc is not None and self.soc_at[row] < monotonic - self._interval_s:
             self.soc[row] = told.soc
             self.soc_at[row] = monotonic
@@ -234,6 +239,8 @@ class Fleet:
             age_s = max(0.0, utc_s - told.ts_s)
             self.clock_offset_s[row] = ahead_s(self.clock_offset_s[row], told.ts_s - utc_s)
         at = monotonic - age_s
+        if at >= self.gone_at[row] - _STAMP_STEP_S:  # not a kept measurement from before its last will
+            self.gone_at[row] = -np.inf
         if at < self.measured_at[row]:
             self._alive(row, monotonic, utc_s)
             return False
@@ -243,7 +250,8 @@ class Fleet:
         self.measured_at[row] = at
         if told.available is not None:
             self.available[row] = told.available
-        self.quality[row] = Quality.FRESH if age_s <= 3 * self._interval_s else Quality.STALE
+        fresh = Quality.FRESH if age_s <= 3 * self._interval_s else Quality.STALE
+        self.quality[row] = fresh if self.gone_at[row] == -np.inf else Quality.LOST
         self._alive(row, monotonic, utc_s)
         return bool(first)
 
@@ -252,8 +260,14 @@ class Fleet:
         self.seen_ms[row] = int(utc_s * 1000)
         self.revision += 1
 
+    def lose(self, row: int, monotonic: float) -> None:
+        """A vehicle's last will: lost at once, until it reports again."""
+        self.gone_at[row] = monotonic
+        self.quality[row] = Quality.LOST
+        self.revision += 1
+
     def age(self, monotonic: float) -> None:
-        """Set every vehicle's quality by the age of its last telemetry: fresh up to 3 intervals, stale above, lost above 10."""
+        """Set every vehicle's quality by its last telemetry's age: fresh to 3 intervals, stale above, lost above 10 or by last will."""
         n = len(self)
         age_s = monotonic - self.measured_at[:n]
         silent_s = monotonic - self.seen_at[:n]
@@ -262,6 +276,7 @@ class Fleet:
         quality[age_s <= 3 * self._interval_s] = Quality.FRESH
         never = np.isinf(age_s)
         quality[never & (silent_s <= 10 * self._interval_s)] = Quality.UNKNOWN
+        quality[self.gone_at[:n] > -np.inf] = Quality.LOST
         if not np.array_equal(quality, self.quality[:n]):
             self.quality[:n] = quality
             self.revision += 1

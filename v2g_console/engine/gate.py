@@ -15,6 +15,7 @@ from v2g_console.engine.acting import Acting, refuse_start
 from v2g_console.engine.alarms import Alarms
 from v2g_console.engine.approvals import Approvals
 from v2g_console.engine.core import Core
+from v2g_console.engine.ecowatt import Ecowatt
 from v2g_console.engine.handover import Handover
 from v2g_console.engine.pace import Pace
 from v2g_console.engine.plans import Plans
@@ -40,6 +41,7 @@ Looks = (
     | ask.Status
     | ask.Handover
     | ask.Forecast
+    | ask.Ecowatt
     | ask.Journal
     | ask.JournalEntry
     | ask.Identity
@@ -47,7 +49,19 @@ Looks = (
     | ask.StopList
     | ask.Configuration
 )
-KeepsRecord = ask.Tag | ask.Untag | ask.Note | ask.AckAlarm | ask.ShelveAlarm | ask.UnshelveAlarm | ask.ResetTrust | ask.Lock | ask.Unlock
+KeepsRecord = (
+    ask.Tag
+    | ask.Untag
+    | ask.Note
+    | ask.AckAlarm
+    | ask.ShelveAlarm
+    | ask.UnshelveAlarm
+    | ask.ResetTrust
+    | ask.Lock
+    | ask.Unlock
+    | ask.EcowattFeed
+    | ask.EcowattDismiss
+)
 Acts = ask.Arm | ask.Operate | ask.Dispatch | ask.Update | ask.Retry | ask.Cancel | ask.Stop | ask.Resume | ask.Approve | ask.Reject
 
 
@@ -65,11 +79,12 @@ class Gate:
         approvals: Approvals,
         tagging: Tagging,
         handover: Handover,
+        ecowatt: Ecowatt,
     ) -> None:
         self._core, self._plans, self._alarms = core, plans, alarms
         self._acting, self._queries = acting, queries
         self._access, self._approvals, self._tagging = access, approvals, tagging
-        self._handover = handover
+        self._handover, self._ecowatt = handover, ecowatt
         self._pace = Pace(core.settings.interlocks.requests_per_minute)
         self._refusals = RefusalPace()
 
@@ -188,6 +203,10 @@ class Gate:
                 return self._tagging.hang(request, origin)
             case ask.Untag():
                 return await self._tagging.take_down(request, origin)
+            case ask.EcowattFeed():
+                return self._ecowatt.feed(request, origin)
+            case ask.EcowattDismiss():
+                return self._ecowatt.dismiss(request, origin)
             case ask.Note():
                 self._handover.note(request, origin)
             case ask.AckAlarm():
@@ -219,6 +238,8 @@ class Gate:
                 return await self._handover.report(request, await self._access.identity(origin)), ""
             case ask.Forecast():
                 return await self._queries.forecast(), ""
+            case ask.Ecowatt():
+                return self._ecowatt.view(), ""
             case ask.Journal():
                 return await self._queries.journal(request), ""
             case ask.JournalEntry():

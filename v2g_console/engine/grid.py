@@ -6,11 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2g_console.allocation import SiteTree
+from v2g_console.allocation.minpower import admit
+from v2g_console.allocation.tree import room_for
 from v2g_console.allocation.uncertainty import with_others, worst_case_kw
 from v2g_console.config.settings import GridSettings
 from v2g_console.engine.fleet import Fleet
 from v2g_console.engine.site_phases import SitePhases
 
+Rows = NDArray[np.intp]
+Range = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Lowest and highest power in kW of each vehicle (n)."""
 _FLEET = "the whole fleet"
 
 
@@ -55,6 +60,21 @@ class Grid:
     def places(self) -> tuple[str, ...]:
         """What may hold a vehicle back, as people call it: nodes, then phases of sites. `Fleet.place` counts in it."""
         return (*self.names, *(self.phases.places if self.phases is not None else ()))
+
+    def admitted(self, fleet: Fleet, rows: Rows, before_kw: Range, after_kw: Range, response_s: float) -> Rows:
+        """Of the fleet's `rows`, in their order, those who may change with every node within its limits.
+
+        Each vehicle (n) is somewhere within `before_kw` now, and may be anywhere within `after_kw` then.
+        """
+        n = len(fleet)
+        everybody = np.ones(n, np.bool_)
+        bare = self.tree(fleet, np.zeros(n), everybody, response_s)  # everybody decides, so nobody is counted
+        room = room_for(with_others(bare, *before_kw, everybody), np.zeros(n), 1)
+        (low_kw, high_kw), (after_low_kw, after_high_kw) = before_kw, after_kw
+        for change_kw, left_kw in ((low_kw - after_low_kw, -room.least_kw), (after_high_kw - high_kw, room.most_kw)):
+            cost = np.maximum(change_kw, 0.0)[rows]
+            rows = admit(rows, cost, cost, np.inf, np.append(np.maximum(left_kw, 0.0), np.inf), room)
+        return rows
 
     def tree(self, fleet: Fleet, baseline_kw: NDArray[np.float64], deciding: NDArray[np.bool_], response_s: float) -> SiteTree:
         """The tree for a decision about the vehicles `deciding` (n): all others count with the worst power they may have now."""

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from v2g_console.contract.snapshot import TakenVehicles
 from v2g_console.domain.reasons import Reason
 from v2g_console.domain.states import LIVE_COMMAND_STATES, CommandState
 from v2g_console.engine.core import Core
@@ -41,6 +42,8 @@ def hand_over(core: Core, winner: Running, rows: Rows) -> NDArray[np.bool_]:
         for position in positions.tolist():
             loser.set_release(position, ReleaseState.NOT_NEEDED)
         note_releases(core, loser)  # before the winner's round: a restart finds each vehicle in one dispatch
+        before = loser.taken[winner.short_id].vehicles if winner.short_id in loser.taken else 0
+        loser.taken[winner.short_id] = TakenVehicles(short_id=winner.short_id, signal=winner.signal.value, vehicles=before + len(positions))
         loser.moved.append((winner.short_id, -moved_kw))
         winner.moved.append((loser.short_id, moved_kw))
         loser.changed.set()

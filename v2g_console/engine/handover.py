@@ -10,6 +10,7 @@ from v2g_console.contract.handover import LONGEST_NOTE_CHARS, MOST_NOTES, MOST_O
 from v2g_console.contract.replies import IdentityView, Refusal
 from v2g_console.domain.states import TERMINAL_DISPATCH_STATES
 from v2g_console.domain.text import visible
+from v2g_console.domain.units import typed_duration
 from v2g_console.engine.core import Core
 from v2g_console.engine.refusal import RefusalError
 from v2g_console.engine.snapshots import Snapshots
@@ -35,7 +36,9 @@ class Handover:
     async def report(self, request: ask.Handover, you: IdentityView) -> HandoverView:
         """The state now, and what ended or was noted in the last `since_s` seconds."""
         if not math.isfinite(request.since_s) or not 0 < request.since_s <= LONGEST_SHIFT_S:
-            raise RefusalError(Refusal.INVALID, f"since_s must be 1 to {LONGEST_SHIFT_S:g} seconds", "a shift: 28800")
+            raise RefusalError(
+                Refusal.INVALID, f"a handover looks back 1s to {typed_duration(LONGEST_SHIFT_S)}", "a shift: 8h, since_s 28800"
+            )
         core = self._core
         until_ms = core.utc_ms()
         from_ms = until_ms - round(request.since_s * 1000)

@@ -47,6 +47,13 @@ class Incoming:
         if core.fleet.owed[row]:
             self._owed.sign_of_life(row)
 
+    def gone(self, vehicle_id: str) -> None:
+        """The broker says that a vehicle's connection is dead (its last will). A vehicle that is not known yet isn't made by it."""
+        core = self._core
+        row = core.fleet.row_of.get(vehicle_id)
+        if row is not None:
+            core.fleet.lose(row, core.clock.monotonic())
+
     def link(self, health: LinkHealth) -> None:
         """The state of the link changed, or its cause."""
         core, before = self._core, self._link_state
@@ -72,5 +79,4 @@ class Incoming:
             await guarded(self._send_again(running, failed))
 
     async def _send_again(self, running: Running, positions: Rows) -> None:
-        pass_again(self._core, running, positions)
-        await send_round(self._core, running, positions, "retry")
+        await send_round(self._core, running, pass_again(self._core, running, positions), "retry")

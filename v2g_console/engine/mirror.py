@@ -18,6 +18,7 @@ _OUTCOMES = np.zeros(len(ReleaseState), np.uint8)
 _OUTCOMES[ReleaseState.CONFIRMED] = ReleaseOutcome.CONFIRMED
 _OUTCOMES[ReleaseState.OWED] = ReleaseOutcome.OWED
 _OUTCOMES[ReleaseState.NOT_NEEDED] = ReleaseOutcome.NOT_NEEDED
+_OUTCOMES[ReleaseState.LEASE_ENDED] = ReleaseOutcome.LEASE_ENDED
 
 
 def mirror(core: Core, running: Running) -> None:

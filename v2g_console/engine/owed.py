@@ -77,7 +77,7 @@ class Owed:
         # A renewal that was never answered may have arrived all the same.
         lease_ends_ms = int(max(running.valid_until_ms[position], running.renewal_until_ms[position])) if v2 else 0
         ends_at = float(max(running.lease_ends_at[position], renewal_ends_at(running, position)))
-        over_at = ends_at + self._core.settings.dispatch.ack_timeout_seconds + _ROUNDED_S if v2 else math.inf
+        over_at = ends_at + self._core.settings.dispatch.ack_timeout_seconds + _ROUNDED_S if lease_ends_ms else math.inf
         sent_at = float(running.release_sent_at[position])
         next_at = now + (_FIRST_PAUSE_S if sent_at <= now else 0.0)  # of an earlier run: it has yet to be sent for the first time
         self._by_row[row] = OwedRelease(running, position, sent_at, next_at, _FIRST_PAUSE_S, lease_ends_ms, over_at, first_seq)
@@ -128,7 +128,7 @@ class Owed:
         if owed is None:
             return
         if owed.lease_ends_ms and said_s is not None and said_s * 1000 > owed.lease_ends_ms:
-            self._settle(row, since_s=said_s - owed.lease_ends_ms / 1000)
+            self._settle(row, ReleaseState.LEASE_ENDED, since_s=said_s - owed.lease_ends_ms / 1000)
             return
         if measured_as_released(self._core, owed.running, owed.position, owed.sent_at):
             self._settle(row)
@@ -143,7 +143,7 @@ class Owed:
             return
         self._look_at = now + len(self._by_row) * _LOOK_S_A_VEHICLE
         for row in [row for row, owed in self._by_row.items() if owed.lease_over_at < now]:
-            self._settle(row)
+            self._settle(row, ReleaseState.LEASE_ENDED)
         due = [row for row in self._alive if self._by_row[row].next_at <= now]
         if not due or (self._sending is not None and not self._sending.done()) or not self._core.link_up():
             return
@@ -198,10 +198,10 @@ class Owed:
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
 
-    def _settle(self, row: int, *, since_s: float = 0.0) -> None:
+    def _settle(self, row: int, how: ReleaseState = ReleaseState.CONFIRMED, *, since_s: float = 0.0) -> None:
         """Nothing is owed any more; the vehicle has followed its own plan for `since_s`."""
         owed = self._by_row[row]
-        owed.running.set_release(owed.position, ReleaseState.CONFIRMED)
+        owed.running.set_release(owed.position, how)
         note_releases(self._core, owed.running)
         self.forget(row)
         self._core.fleet.free(row, self._core.clock.monotonic() - since_s)

@@ -15,6 +15,7 @@ from v2g_console.engine.approvals import Approvals
 from v2g_console.engine.clock import Clock
 from v2g_console.engine.core import Core
 from v2g_console.engine.discovery import Discovery
+from v2g_console.engine.ecowatt import Ecowatt
 from v2g_console.engine.errands import Errands
 from v2g_console.engine.fleet import Fleet
 from v2g_console.engine.gate import Gate
@@ -68,6 +69,7 @@ class Parts:
     discovery: Discovery
     incoming: Incoming
     recovery: Recovery
+    ecowatt: Ecowatt
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ def assemble(core: Core, found: Recovered, *, owner: str, demo: bool, configured
     alarms, headroom, access = Alarms(core, found.holds.shelved), Headroom(core), Access(core.settings.access, core.clock, owner)
     stopping, inhibitor = Stopping(core, owed), Inhibitor(core, owed)
     holds = StandingHolds(core, alarms)
-    snapshots = Snapshots(core, alarms, headroom, access, approvals, stopping, demo=demo)
+    ecowatt = Ecowatt(core, alarms, found.holds)
+    snapshots = Snapshots(core, alarms, headroom, access, approvals, stopping, ecowatt, demo=demo)
     acting = Acting(core, plans, owed, approvals, stopping)
     queries = Queries(core, owed, headroom, snapshots, approvals, stopping, configured)
     tagging, handover = Tagging(core, inhibitor, access), Handover(core, snapshots)
@@ -154,10 +157,11 @@ def assemble(core: Core, found: Recovered, *, owner: str, demo: bool, configured
         holds=holds,
         snapshots=snapshots,
         acting=acting,
-        gate=Gate(core, plans, alarms, acting, queries, access, approvals, tagging, handover),
+        gate=Gate(core, plans, alarms, acting, queries, access, approvals, tagging, handover, ecowatt),
         leaving=Leaving(core, acting, owed),
         watch=Watch(core, alarms, owed),
         discovery=discovery,
         incoming=Incoming(core, owed, discovery, errands),
         recovery=recovery,
+        ecowatt=ecowatt,
     )

@@ -5,6 +5,7 @@ from typing import Final
 from v2g_console.contract import requests as ask
 from v2g_console.contract.configuration import ConfigurationView
 from v2g_console.contract.forecast import ForecastView
+from v2g_console.contract.journal_kinds import kind_problem
 from v2g_console.contract.record import JournalEntryView, JournalPage, JournalRow
 from v2g_console.contract.replies import IdentityView, Refusal, Result, StatusView
 from v2g_console.contract.stop import StopView
@@ -86,6 +87,8 @@ class Queries:
 
     async def journal(self, request: ask.Journal) -> JournalPage:
         """A page of the journal, newest first."""
+        if problem := kind_problem(request.kind):
+            raise RefusalError(Refusal.INVALID, problem, "a kind, or its beginning up to a dot")
         wanted = Wanted(
             request.from_ms,
             request.until_ms,

@@ -60,9 +60,9 @@ async def close_gap(core: Core, running: Running, owed: Owed) -> None:
     silent = np.flatnonzero(belief.silent)
     if len(silent):
         await let_go(core, running, owed, silent)
-        if running.pending:  # somebody moved the target meanwhile: what it comes to is not known yet
-            return
         belief = believe(core, running)
+    if running.pending:  # somebody was asked meanwhile: what it comes to is not known yet
+        return
     missing_kw = gap_kw(running, belief)
     if missing_kw and running.sends:
         await _share(core, running, belief, missing_kw)

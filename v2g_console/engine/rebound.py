@@ -3,9 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from v2g_console.allocation.minpower import admit
-from v2g_console.allocation.tree import room_for
-from v2g_console.allocation.uncertainty import with_others
 from v2g_console.domain.capability import release_setpoint_kw
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Running
@@ -15,7 +12,7 @@ PATIENCE_S = 25.0
 """Bounds hold for 30 s beyond the end (`situation.MARGIN_S`), and leases of v2 vehicles end then: nobody waits longer."""
 
 F8 = NDArray[np.float64]
-_ON_THE_WAY = (ReleaseState.SENT, ReleaseState.CONFIRMED, ReleaseState.OWED)
+_ON_THE_WAY = (ReleaseState.SENT, ReleaseState.CONFIRMED, ReleaseState.OWED, ReleaseState.LEASE_ENDED)
 
 
 def fitting(core: Core, running: Running, positions: list[int]) -> list[int]:
@@ -23,19 +20,12 @@ def fitting(core: Core, running: Running, positions: list[int]) -> list[int]:
     if core.grid is None or not positions:
         return positions
     vehicles, response_s = core.vehicles(), core.settings.dispatch.response_s
-    n = len(vehicles)
     after_low, after_high = _after_kw(core)
     low_kw, high_kw = worst_powers_kw(core.fleet, vehicles.baseline_kw, response_s)
     told = _not_measured_since(core, response_s)
     low_kw = np.where(told, np.minimum(np.nan_to_num(low_kw), after_low), np.nan_to_num(low_kw))
     high_kw = np.where(told, np.maximum(np.nan_to_num(high_kw), after_high), np.nan_to_num(high_kw))
-    nobody = np.zeros(n, np.bool_)
-    tree = core.grid.tree(core.fleet, np.zeros(n), ~nobody, response_s)  # bare: everybody decides, so nobody is counted
-    room = room_for(with_others(tree, low_kw, high_kw, ~nobody), np.zeros(n), 1)
-    rows = running.rows[positions]
-    for change_kw, left_kw in ((low_kw - after_low, -room.least_kw), (after_high - high_kw, room.most_kw)):
-        cost = np.maximum(change_kw, 0.0)[rows]
-        rows = admit(rows, cost, cost, np.inf, np.append(np.maximum(left_kw, 0.0), np.inf), room)
+    rows = core.grid.admitted(core.fleet, running.rows[positions], (low_kw, high_kw), (after_low, after_high), response_s)
     chosen = set(rows.tolist())
     return [position for position in positions if running.row_list[position] in chosen]
 

@@ -100,6 +100,7 @@ def free_unsent(core: Core, running: Running) -> None:
 async def let_go(core: Core, running: Running, owed: Owed, positions: Rows) -> None:
     """Release single vehicles of a dispatch that goes on: those who stayed silent. They leave it at once, and their release is owed.
 
+    Who got a newer command meanwhile (somebody asked the silent once more) stays: its answer would be taken for one to the release.
     Raises JournalError before anything is published.
     """
     chosen = positions.tolist()
@@ -107,7 +108,7 @@ async def let_go(core: Core, running: Running, owed: Owed, positions: Rows) -> N
 
     def leaves(position: int) -> int | None:
         cells = running.cells
-        if cells.release_state[position] != _NONE:
+        if cells.release_state[position] != _NONE or cells.seq[position] > release.seq:
             return None
         cells.release_sent_at[position] = core.clock.monotonic()
         cells.release_sent_ms[position] = core.utc_ms()

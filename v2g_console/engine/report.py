@@ -78,6 +78,7 @@ def _fields(core: Core, running: Running) -> dict[str, Any]:
         "latency_p50_ms": None if p50 is None else round(p50, 1),
         "latency_p95_ms": None if p95 is None else round(p95, 1),
         "released": released[ReleaseState.CONFIRMED],
+        "lease_ended": released[ReleaseState.LEASE_ENDED],
         "owed": released[ReleaseState.OWED],
         "rebound_kw": round(running.rebound_kw, 3),
     }

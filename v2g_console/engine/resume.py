@@ -78,7 +78,8 @@ def take_over(core: Core, running: Running, about: DispatchRecord, standing: Sta
     follow_earlier(core, running, positions, standing, chosen)
     running.commanded_kw = float(np.sum(setpoint_kw - baseline_kw))
     running.started_ms, running.ends_ms = about.started_ms, about.ends_ms
-    running.ends_at = now + (about.ends_ms - core.utc_ms()) / 1000
+    # A date that was set back meanwhile makes nobody serve for longer than was asked.
+    running.ends_at = now + (about.ends_ms - max(core.utc_ms(), about.started_ms)) / 1000
     running.started_at = now - (core.utc_ms() - about.started_ms) / 1000
     running.duration_s = (about.ends_ms - about.started_ms) / 1000
     running.recorded_kw, running.outcome_reason = about.target_kw, RESUMED

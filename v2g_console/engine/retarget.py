@@ -43,16 +43,15 @@ async def retarget(core: Core, running: Running, power_kw: float) -> None:
     Raises RefusalError.
     """
     power_kw = check_target(core, running, power_kw)
-    before = running.target_kw, running.course
+    change = running.targets.begin((running.target_kw, running.course))
     course = running.course or course_of(core, running.commanded_kw, running.commanded_kw)
     running.target_kw, running.course = power_kw, course.towards(power_kw, core.clock.monotonic())
-    newest = running.course
     try:
         await follow(core, running)
-    except RefusalError:
-        if running.course is newest:  # nobody moved it further meanwhile: a refused target is none
-            running.target_kw, running.course = before
+    except RefusalError:  # a refused target is none
+        running.target_kw, running.course = running.targets.refused(change, (running.target_kw, running.course))
         raise
+    running.targets.carried_out(change)
     if running.recorded_kw != running.target_kw:  # so near that nothing was sent: a restart goes on to it all the same
         core.note(dispatch_record(running, core.utc_ms()))
 
@@ -120,25 +119,26 @@ async def follow(core: Core, running: Running) -> None:
         return
     now = core.clock.monotonic()
     running.follow_at = now + STEP_S  # also after a decision that is refused
-    before_kw, course = running.commanded_kw, running.course
+    course = running.course
     decision = await _decided(core, running, wanted_kw)
     if running.course is not course:
         return  # a newer target overtook this one
     moves = _swing(core, running, decision, wanted_kw)
     running.ramping = moves.waits_kw != 0.0
     running.follow_at = now + (RAMP_STEP_S if running.ramping and wanted_kw == running.course.to_kw else STEP_S)
-    running.commanded_kw = commanded_kw = wanted_kw - moves.waits_kw
+    step = running.steps.begin(running.commanded_kw)
+    running.commanded_kw = wanted_kw - moves.waits_kw
     running.reallocate_at = now + 2 * core.settings.dispatch.response_s
     if len(moves.positions):
         running.moving += 1
         try:
             await _send(core, running, moves.positions, moves.reason)
         except RefusalError:  # nothing was published: they are where they were
-            if running.commanded_kw == commanded_kw:
-                running.commanded_kw = before_kw
+            running.commanded_kw = running.steps.refused(step, running.commanded_kw)
             raise
         finally:
             running.moving -= 1
+    running.steps.carried_out(step)
 
 
 def _dead_band_kw(target_kw: float) -> float:
@@ -298,7 +298,7 @@ async def retry_silent(core: Core, running: Running) -> None:
             raise RefusalError(Refusal.WRONG_STATE, f"{running.short_id}: the silent vehicles were already given up and released", detail)
         raise RefusalError(Refusal.WRONG_STATE, f"{running.short_id}: nobody is silent", "retry is for vehicles that did not answer")
     pass_interlocks(core, Step.RETRY, running.target_kw, own=running)
-    pass_again(core, running, positions)
+    positions = pass_again(core, running, positions)
     await _send(core, running, positions, np.full(len(positions), Reason.NONE, np.uint8))
 
 

@@ -31,7 +31,7 @@ async def send_round(core: Core, running: Running, positions: Rows, kind: str, *
     `reason` (k) says why a setpoint is not what was wanted. Returns when each has its outcome, or the dispatch ended meanwhile.
     Raises JournalError before anything is published: then who has a command keeps it, and who was new is let go.
     """
-    seq, before = core.next_seq(), running.commands_of(positions)
+    seq = core.next_seq()
     running.new_commands(positions, seq)
     if reason is not None:
         running.reason[positions] = reason
@@ -40,7 +40,7 @@ async def send_round(core: Core, running: Running, positions: Rows, kind: str, *
         await core.commit_round(record)
     except JournalError:
         if kind != "send":
-            _as_before(core, running, positions, seq, before)
+            _as_before(core, running, positions, seq)
         _drop_unsent(running, positions, seq, Reason.PUBLISH_FAILED)
         raise
     if record.begun is not None:
@@ -120,12 +120,12 @@ async def _publish_first(core: Core, running: Running, positions: Rows, seq: int
     _drop_unsent(running, positions, seq, Reason.STOPPED if core.stop.stopped else Reason.PUBLISH_FAILED)
 
 
-def _as_before(core: Core, running: Running, positions: Rows, seq: int, before: dict[str, NDArray[np.generic]]) -> None:
+def _as_before(core: Core, running: Running, positions: Rows, seq: int) -> None:
     """Nothing of a round went out: its vehicles are where they were, to be decided again."""
     untouched = (running.seq[positions] == seq) & (running.command_state[positions] == _PLANNED)
-    known = untouched & np.isfinite(running.sent_kw[positions])
-    running.take_back(positions, known, before)
-    core.fleet.setpoint_kw[running.rows[positions[known]]] = running.sent_kw[positions[known]]
+    known = positions[untouched & np.isfinite(running.sent_kw[positions])]
+    running.take_back(known)
+    core.fleet.setpoint_kw[running.rows[known]] = running.sent_kw[known]
     let_go_unsent(core, running, positions[untouched & ~running.out[positions]])
 
 

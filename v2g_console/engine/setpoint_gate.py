@@ -9,11 +9,15 @@ from enum import Enum, auto
 import numpy as np
 from numpy.typing import NDArray
 
+from v2g_console.contract.replies import Refusal
 from v2g_console.engine.core import Core
 from v2g_console.engine.counted import Move
 from v2g_console.engine.dispatch import Rows, Running
 from v2g_console.engine.fuses import within_phases
+from v2g_console.engine.grid import worst_powers_kw
 from v2g_console.engine.guard import admit
+from v2g_console.engine.interlocks import SLACK_KW
+from v2g_console.engine.refusal import RefusalError
 
 F8 = NDArray[np.float64]
 
@@ -57,6 +61,31 @@ def pass_gate(core: Core, why: Why, rows: Rows, setpoint_kw: F8, baseline_kw: F8
     return Passed(core, why, rows, kept_kw)
 
 
-def pass_again(core: Core, running: Running, positions: Rows) -> None:
-    """The interlocks look again at setpoints that `running` intends already and nobody is known to have taken. Raises RefusalError."""
-    admit(core, Move(running.rows[positions], running.setpoint_kw[positions], running.baseline_kw[positions]))
+def pass_again(core: Core, running: Running, positions: Rows) -> Rows:
+    """Of `positions`, whose setpoints nobody is known to have taken, those that may be sent once more; from now on they count as intended.
+
+    The room that their sites had for them may be another dispatch's by now, and the interlocks look again. Raises RefusalError; also if
+    nobody is left.
+    """
+    fit = _with_room(core, running.rows[positions], running.setpoint_kw[positions])
+    chosen = positions[fit]
+    if not len(chosen):
+        hint = "update the target: what there is room for is shared anew"
+        raise RefusalError(Refusal.LIMIT, f"{running.short_id}: the sites of its silent vehicles have no room left for them", hint)
+    rows, setpoint_kw = running.rows[chosen], running.setpoint_kw[chosen]
+    admit(core, Move(rows, setpoint_kw, running.baseline_kw[chosen]))
+    Passed(core, Why.DECIDED, rows, setpoint_kw).intend()
+    return chosen
+
+
+def _with_room(core: Core, rows: Rows, setpoint_kw: F8) -> NDArray[np.bool_]:
+    """Which of `rows` (k) can be at `setpoint_kw` (k) with their phases, sites and feeders within their limits."""
+    fits = np.abs(within_phases(core, rows, setpoint_kw) - setpoint_kw) <= SLACK_KW
+    if core.grid is None:
+        return fits
+    response_s, n = core.settings.dispatch.response_s, len(core.fleet)
+    low_kw, high_kw = (np.nan_to_num(kw) for kw in worst_powers_kw(core.fleet, core.fleet.baseline_kw[:n], response_s))
+    after_low_kw, after_high_kw = low_kw.copy(), high_kw.copy()
+    after_low_kw[rows], after_high_kw[rows] = np.minimum(low_kw[rows], setpoint_kw), np.maximum(high_kw[rows], setpoint_kw)
+    admitted = core.grid.admitted(core.fleet, rows[fits], (low_kw, high_kw), (after_low_kw, after_high_kw), response_s)
+    return np.isin(rows, admitted)

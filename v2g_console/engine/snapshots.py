@@ -17,6 +17,7 @@ from v2g_console.engine.alarms import Alarms
 from v2g_console.engine.approvals import Approvals
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import Running
+from v2g_console.engine.ecowatt import Ecowatt
 from v2g_console.engine.headroom import Headroom
 from v2g_console.engine.stop import Stopping
 from v2g_console.engine.views import dispatch_view, fleet_states
@@ -34,11 +35,20 @@ class Snapshots:
     """Makes snapshots on the engine's loop."""
 
     def __init__(
-        self, core: Core, alarms: Alarms, headroom: Headroom, access: Access, approvals: Approvals, stopping: Stopping, *, demo: bool
+        self,
+        core: Core,
+        alarms: Alarms,
+        headroom: Headroom,
+        access: Access,
+        approvals: Approvals,
+        stopping: Stopping,
+        ecowatt: Ecowatt,
+        *,
+        demo: bool,
     ) -> None:
         self._core, self._alarms, self._headroom = core, alarms, headroom
         self._access, self._approvals, self._stopping = access, approvals, stopping
-        self._demo = demo
+        self._demo, self._ecowatt = demo, ecowatt
         self._version = program_version()
         self._started_ms = core.utc_ms()
         self._last: Snapshot | None = None
@@ -69,6 +79,7 @@ class Snapshots:
                 approvals=self._approvals.views(),
                 tags=self._core.tags.views(),
                 stop=self._stopping.view(SILENT_SHOWN) if self._core.stop.stopped else None,
+                proposals=self._ecowatt.waiting(),
             )
         return self._last
 

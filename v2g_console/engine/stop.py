@@ -24,7 +24,7 @@ class Stopping:
 
     def __init__(self, core: Core, owed: Owed) -> None:
         self._core, self._owed = core, owed
-        self._ended: list[tuple[Running, int]] = []  # what ran when it was pressed, with the releases confirmed before
+        self._ended: list[tuple[Running, list[int]]] = []  # what ran when it was pressed, with its `release_counts` of then
 
     def press(self, request: ask.Stop, origin: ask.Origin) -> StopView:
         """Latch, and end everything that runs. Pressed again it ends what might run all the same; who pressed first stays named."""
@@ -33,7 +33,7 @@ class Stopping:
         fresh = not core.stop.stopped
         if fresh:
             core.stop.stopped, core.stop.by, core.stop.at_ms, core.stop.reason = True, visible(origin.user[:64]), core.utc_ms(), reason
-            self._ended = [(one, one.release_counts[ReleaseState.CONFIRMED]) for one in core.running.values()]
+            self._ended = [(one, one.release_counts.copy()) for one in core.running.values()]
         told = f"STOP by {origin.user}" + (f": {reason}" if reason else "")
         ended = [one for one in core.running.values() if one.end(DispatchState.STOPPED, told)]
         vehicles = sum(one.commanded for one in ended)
@@ -53,21 +53,23 @@ class Stopping:
     def view(self, most: int = 500) -> StopView:
         """How far it has come, with up to `most` of the silent: those who hold their setpoint until told come first."""
         core, latch = self._core, self._core.stop
-        confirmed, waiting = 0, 0
+        confirmed, lease_ended, waiting = 0, 0, 0
         for running, before in self._ended:
             counts = running.release_counts
-            confirmed += counts[ReleaseState.CONFIRMED] - before
+            confirmed += counts[ReleaseState.CONFIRMED] - before[ReleaseState.CONFIRMED]
+            lease_ended += counts[ReleaseState.LEASE_ENDED] - before[ReleaseState.LEASE_ENDED]
             held = running.out & (running.release_state == ReleaseState.NONE) & ~running.left
             waiting += counts[ReleaseState.SENT] + (0 if running.over else int(np.count_nonzero(held)))
         silent = len(self._owed)
         return StopView(
             dispatches=len(self._ended),
-            vehicles=confirmed + waiting + silent,
+            vehicles=confirmed + lease_ended + waiting + silent,
             stopped=latch.stopped,
             by=latch.by,
             reason=latch.reason,
             at_ms=latch.at_ms,
             confirmed=confirmed,
+            lease_ended=lease_ended,
             waiting=waiting,
             silent=silent,
             link_down=not core.link_up(),

@@ -61,7 +61,7 @@ class Ticker:
     async def _tick(self, now: float) -> None:
         parts, core = self._parts, self._parts.core
         for running in list(core.running.values()):
-            self._deadlines.look(running, now)
+            self._look(running, now)
         parts.owed.tick(now)
         core.flush_notes()
         asking = parts.discovery.due(now)
@@ -80,6 +80,13 @@ class Ticker:
             core.standing.use(core.fleet, min(since_s, LONGEST_WEAR_S))
             self._each_second(now)
 
+    def _look(self, running: Running, now: float) -> None:
+        """A dispatch that can't be looked at keeps no other one from its deadlines."""
+        try:
+            self._deadlines.look(running, now)
+        except Exception:
+            log.exception("the deadlines of dispatch %s were not looked at", running.short_id)
+
     def _each_second(self, now: float) -> None:
         parts, core = self._parts, self._parts.core
         parts.approvals.expire()
@@ -87,6 +94,7 @@ class Ticker:
         core.fleet.age(now)
         parts.inhibitor.take_out()  # also who came under a tag since, by moving to another site
         parts.holds.look(now)
+        parts.ecowatt.look()
         for running in core.running.values():
             if running.state is DispatchState.ACTIVE:
                 reallocation.judge(core, running, now)

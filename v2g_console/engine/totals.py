@@ -7,15 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2g_console.contract.snapshot import LATENCY_BINS_MS, AckProgress
-from v2g_console.domain.states import CommandState
+from v2g_console.domain.states import CommandState, DispatchState
 from v2g_console.domain.vehicle import Quality
 from v2g_console.engine.by_vehicle import command_counts, release_counts, vehicles_of
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Running
 
 _BIN_EDGES_MS = np.array([0.0, *LATENCY_BINS_MS, np.inf])
+_RELEASED = (ReleaseState.CONFIRMED, ReleaseState.NOT_NEEDED, ReleaseState.LEASE_ENDED)
 _NOT_GIVEN = (CommandState.REJECTED, CommandState.DROPPED, CommandState.SUPERSEDED)
 _UNANSWERED = (CommandState.QUEUED, CommandState.PUBLISHED, CommandState.TIMED_OUT, CommandState.FAILED, CommandState.DROPPED)
+
+_NOT_STARTED = frozenset({DispatchState.FAILED, DispatchState.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +45,19 @@ def totals(core: Core, running: Running) -> Totals:
         acknowledged_kw = float(np.sum((running.applied_kw - running.baseline_kw)[answered]))
         settled = settled_rows(core, running)
         delivered_kw, coverage = delivered(core, running, settled)
-        released = (running.release_state == ReleaseState.CONFIRMED) | (running.release_state == ReleaseState.NOT_NEEDED)
+        released = np.isin(running.release_state, _RELEASED)
         unsure = np.isin(running.command_state, _UNANSWERED) & running.out & ~settled & ~released
         uncertain_kw = float(np.sum((running.setpoint_kw - running.baseline_kw)[unsure]))
         keeps = (running.command_state == CommandState.REJECTED) & np.isfinite(running.applied_kw) & running.out & ~settled & ~released
         uncertain_kw += float(np.sum((running.applied_kw - running.baseline_kw)[keeps]))
     direction = 1.0 if running.target_kw >= 0 else -1.0
-    missing_kw = direction * (running.target_kw - acknowledged_kw)
+    missing_kw = 0.0 if _owes_nothing(running) else direction * (running.target_kw - acknowledged_kw)
     return Totals(allocated_kw, acknowledged_kw, delivered_kw, coverage, uncertain_kw, missing_kw)
+
+
+def _owes_nothing(running: Running) -> bool:
+    """It waits for its start, or somebody ended it before: nothing is missing then. One that could not start misses everything."""
+    return running.started_at is None and running.state not in _NOT_STARTED
 
 
 def settled_rows(core: Core, running: Running, since: float = -np.inf) -> NDArray[np.bool_]:
@@ -128,6 +136,7 @@ def release_progress(core: Core, running: Running) -> AckProgress:
         pending=counts[ReleaseState.SENT],
         acked=counts[ReleaseState.CONFIRMED],
         silent=counts[ReleaseState.OWED],
+        lease_ended=counts[ReleaseState.LEASE_ENDED],
         attempt=int(np.max(running.release_attempt)) if len(running) else 0,
         attempts=core.settings.dispatch.retries + 1,
         p50_ms=float(np.median(times)) if len(times) else None,

@@ -56,7 +56,7 @@ def dispatch_view(core: Core, running: Running, *, with_trace: bool = True) -> D
     now, sums = core.clock.monotonic(), totals(core, running)
     tracked = running.course is not None and running.tracking.span_s >= LEAST_TRACKED_S
     score = running.tracking.score() if tracked else None
-    holds = running.state in HOLDING
+    holds, due_ms = running.state in HOLDING, _due_ms(running)
     return DispatchView(
         dispatch_id=running.dispatch_id,
         short_id=running.short_id,
@@ -76,7 +76,8 @@ def dispatch_view(core: Core, running: Running, *, with_trace: bool = True) -> D
         release=release_progress(core, running),
         duration_s=running.duration_s,
         created_ms=running.created_ms,
-        due_ms=_due_ms(running),
+        due_ms=due_ms,
+        starts_in_s=None if due_ms is None else max(0.0, due_ms / 1000 - core.clock.utc()),
         started_ms=running.started_ms,
         ends_ms=running.ends_ms,
         ended_ms=running.ended_ms,
@@ -95,6 +96,7 @@ def dispatch_view(core: Core, running: Running, *, with_trace: bool = True) -> D
         rebound_kw=running.rebound_kw,
         trace=tuple(running.trace) if with_trace else (),
         moved=tuple(running.moved),
+        taken=tuple(running.taken.values()),
         tracking=score.score if score else None,
         tracking_correlation=score.correlation if score else None,
         tracking_delay=score.delay if score else None,

@@ -8,6 +8,7 @@ from v2g_console.config.settings import Settings
 from v2g_console.contract.replies import Refusal
 from v2g_console.contract.requests import DispatchFields
 from v2g_console.domain.signal import Signal, UnknownSignalError, WrongDirectionError, parse_signal
+from v2g_console.domain.units import typed_duration
 from v2g_console.engine.clock import parse_rfc3339
 from v2g_console.engine.refusal import RefusalError
 
@@ -33,7 +34,9 @@ def check(fields: DispatchFields, settings: Settings, now_utc_s: float) -> Wante
             Refusal.INVALID, f"power_kw must be a number other than 0, got {fields.power_kw:g}", "positive is up, negative is down"
         )
     if not math.isfinite(fields.duration_s) or not 1 <= fields.duration_s <= LONGEST_S:
-        raise RefusalError(Refusal.INVALID, f"duration_s must be from 1 to {LONGEST_S:.0f}, got {fields.duration_s:g}")
+        raise RefusalError(
+            Refusal.INVALID, f"the duration must be from 1s to {typed_duration(LONGEST_S)}, got {typed_duration(fields.duration_s)}"
+        )
     try:
         signal, target_kw = parse_signal(fields.signal, fields.power_kw)
     except UnknownSignalError as error:

@@ -119,7 +119,8 @@ class Watch:
         following = answered + int(np.count_nonzero(waiting))
         share = following / asked if asked else 1.0
         cause, limit = running.dispatch_id[:8], self._core.settings.dispatch.min_ack_share
-        self._alarms.set("ack_rate_low", cause, share < limit, f"{running.short_id} {running.signal}: {answered} of {asked} acknowledged")
+        told = f"{running.short_id} {running.signal}: {answered} of {asked} acknowledged"
+        self._alarms.set("ack_rate_low", cause, share < limit, told, running.dispatch_id)
         ahead_kw = running.target_kw - running.commanded_kw  # what the course has not asked for yet is not missing
         ahead_kw += float(np.sum((running.setpoint_kw - running.baseline_kw)[waiting]))
         missing_kw = totals(self._core, running).shortfall_kw - (ahead_kw if running.target_kw >= 0 else -ahead_kw)
@@ -130,6 +131,7 @@ class Watch:
             short,
             f"{running.short_id} {running.signal}: {'no vehicle is left under it, ' if not following else ''}"
             f"{grouped(missing_kw)} kW short of {grouped(abs(running.target_kw))} kW",
+            running.dispatch_id,
         )
         self._delivery(running, cause)
         self._reserve(running, cause)
@@ -143,6 +145,7 @@ class Watch:
             found.lacking_kw > most_kw,
             f"{running.short_id} {running.signal}: {grouped(found.acknowledged_kw)} kW acknowledged, {grouped(found.measured_kw)} kW "
             f"measured, on {counted(found.told, 'vehicle', 'vehicles')} that can be told, of {grouped(found.answered)} that answered",
+            running.dispatch_id,
         )
 
     def _reserve(self, running: Running, cause: str) -> None:
@@ -159,6 +162,7 @@ class Watch:
             missing_kw > max(1.0, AT_RISK_SHARE * abs(running.target_kw)) * self._band("reserve_at_risk", cause),
             f"{running.short_id} {running.signal}: vehicles can hold {grouped(before.now_kw)} kW of "
             f"{grouped(abs(running.target_kw))} kW{left}",
+            running.dispatch_id,
         )
 
 

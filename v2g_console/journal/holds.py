@@ -1,9 +1,10 @@
 """Tags, the STOP latch, shelved alarms and local overrides as a journal knows them: what was said to stand last, and what happened since.
 
-And what waited for a second person, which a restart forgets.
+And the EcoWatt forecast; and what waited for a second person, which a restart forgets.
 """
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,6 +14,8 @@ from v2g_console.contract.events import (
     AlarmUnshelved,
     ApprovalAsked,
     ApprovalEnded,
+    EcowattDecided,
+    EcowattForecast,
     HoldsStanding,
     LocalOverride,
     OverrideBegun,
@@ -24,7 +27,7 @@ from v2g_console.contract.events import (
 )
 from v2g_console.contract.tags import TagView
 from v2g_console.journal.chain import Content
-from v2g_console.journal.encoding import UnreadableEntryError, decoded
+from v2g_console.journal.encoding import Readable, UnreadableEntryError, decoded
 
 _STANDING: Final = "holds.standing"
 _KINDS: Final = (
@@ -38,6 +41,8 @@ _KINDS: Final = (
     "override.begun",
     "override.ended",
 )
+_DECISIONS_READ: Final = 200
+"""The newest decisions about EcoWatt that are read: a forecast is of a few days."""
 _APPROVALS_READ: Final = 1000
 """The newest entries about approvals that are looked through: 16 wait at most, each for a limited time."""
 
@@ -54,6 +59,8 @@ class Holds:
     shelved: tuple[ShelvedAlarm, ...] = ()
     overrides: tuple[LocalOverride, ...] = ()
     asked: tuple[ApprovalAsked, ...] = ()  # waited for a second person, and nobody had decided
+    forecast: EcowattForecast | None = None  # the last one
+    decided: tuple[EcowattDecided, ...] = ()  # what became of its proposals, and of earlier ones
 
 
 def read_holds(connection: sqlite3.Connection) -> Holds:
@@ -66,7 +73,7 @@ def read_holds(connection: sqlite3.Connection) -> Holds:
     standing = _Standing()
     for row in rows:
         standing.take(Content(*row))
-    return standing.holds(_undecided(connection))
+    return replace(standing.holds(_undecided(connection)), forecast=_forecast(connection), decided=_decided(connection))
 
 
 class _Standing:
@@ -118,6 +125,27 @@ class _Standing:
                 self._stop = Holds()
             case _:
                 return
+
+
+def _forecast(connection: sqlite3.Connection) -> EcowattForecast | None:
+    found = _newest(connection, "ecowatt.forecast", 1)
+    return found[0] if found and isinstance(found[0], EcowattForecast) else None
+
+
+def _decided(connection: sqlite3.Connection) -> tuple[EcowattDecided, ...]:
+    return tuple(one for one in _newest(connection, "ecowatt.decided", _DECISIONS_READ) if isinstance(one, EcowattDecided))
+
+
+def _newest(connection: sqlite3.Connection, kind: str, most: int) -> list[Readable]:
+    """The newest entries of a kind, oldest of them first, without those that can't be read."""
+    rows = connection.execute(
+        "SELECT utc_ms, kind, dispatch_id, body FROM entry WHERE kind = ? ORDER BY number DESC LIMIT ?", (kind, most)
+    ).fetchall()
+    found: list[Readable] = []
+    for row in reversed(rows):
+        with suppress(UnreadableEntryError):  # `journal verify` finds it
+            found.append(decoded(Content(*row)))
+    return found
 
 
 def _undecided(connection: sqlite3.Connection) -> tuple[ApprovalAsked, ...]:

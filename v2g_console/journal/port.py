@@ -84,9 +84,10 @@ class AcksRecord:
 class ReleaseOutcome(IntEnum):
     """What became of a release. Codes live in journals: never renumber."""
 
-    CONFIRMED = 2  # acknowledged, measured, or the lease ended: nothing is owed any more
+    CONFIRMED = 2  # acknowledged or measured (up to 0.1.0 also: the lease ended): nothing is owed any more
     OWED = 3
     NOT_NEEDED = 4  # nothing was published, or the vehicle was handed over
+    LEASE_ENDED = 5  # nobody confirmed, but its lease ended: nothing is owed any more
 
 
 @dataclass(frozen=True, slots=True)

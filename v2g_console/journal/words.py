@@ -17,6 +17,9 @@ from v2g_console.contract.events import (
     ApprovalEnded,
     DispatchEvent,
     DispatchPlanned,
+    EcowattDecided,
+    EcowattForecast,
+    EcowattProposed,
     EngineReady,
     EngineRecovered,
     Event,
@@ -62,7 +65,7 @@ def entry_person(entry: Entry) -> str:
     match record:
         case RequestRecord() | DispatchRecord():
             return record.user
-        case RequestAccepted() | ApprovalAsked():
+        case RequestAccepted() | ApprovalAsked() | EcowattForecast() | EcowattDecided():
             return record.by
         case ApprovalEnded():
             return record.decided_by
@@ -149,6 +152,8 @@ def _event_words(event: Event) -> str:
             return _standing_words(event)
         case OverrideBegun() | OverrideEnded():
             return _override_words(event)
+        case EcowattForecast() | EcowattProposed() | EcowattDecided():
+            return _ecowatt_words(event)
         case LinkChanged():
             return f"{event.state} {event.text}".strip()
         case _:
@@ -161,6 +166,16 @@ def _standing_words(event: HoldsStanding) -> str:
     shelved = counted(len(event.shelved), "shelved alarm", "shelved alarms") if event.shelved else ""
     overrides = counted(len(event.overrides), "local override", "local overrides") if event.overrides else ""
     return ", ".join(filter(None, [latch, tags, shelved, overrides])) or "no tag, no STOP, no shelved alarm, no local override"
+
+
+def _ecowatt_words(event: EcowattForecast | EcowattProposed | EcowattDecided) -> str:
+    match event:
+        case EcowattForecast():
+            return f"EcoWatt forecast of {counted(len(event.signals), 'day', 'days')} by {event.by} ({event.way})"
+        case EcowattProposed():
+            return f"{event.proposal_id}: red from {utc_text(event.begins_ms)} to {utc_text(event.ends_ms)}"
+        case EcowattDecided():
+            return f"{event.proposal_id} {event.outcome.value} by {event.by}{f': {event.reason}' if event.reason else ''}"
 
 
 def _override_words(event: OverrideBegun | OverrideEnded) -> str:

@@ -219,7 +219,7 @@ def _end_engine(engine: "EngineThread", policy: Literal["release", "drain"], rec
     if owed:
         say(f"{counted(owed, 'vehicle has', 'vehicles have')} not confirmed a release: the last setpoint may still be followed")
     elif active:
-        say("every vehicle has confirmed its release")
+        say("no vehicle owes a release: each has confirmed it, or its lease has ended")
 
 
 def wait_for_signal(log_file: Path) -> None:

@@ -53,10 +53,13 @@ def say(text: str) -> None:
 
 
 def prepare_screen(settings: Settings, log_name: str) -> Path:
-    """Set what Textual reads when it is loaded, and send the log to a file of that name, which is returned."""
+    """Set what Textual reads when it is loaded, load it, and send the log to a file of that name, which is returned."""
     from v2g_console.console.terminal import prepare, wants_no_color
 
     prepare(settings.console.low_bandwidth, settings.console.ascii, wants_no_color())
+    # Before an engine runs: until the console has its signal handlers, a closing terminal kills the program without a release.
+    import v2g_console.console.app  # noqa: F401 - only to have it loaded
+
     return log_to_file(settings, log_name)
 
 

@@ -4,27 +4,34 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from v2g_console.config.settings import AuthMethod, MqttSettings
-from v2g_console.contract.link import LinkHealth
+from v2g_console.contract.link import LinkHealth, LinkState
 from v2g_console.simulator.dialogue import Dialogue, Station
 from v2g_console.simulator.options import SimulateOptions
 from v2g_console.simulator.outbox import Outbox
-from v2g_console.transport.port import LinkHandler, MessageHandler, MqttLink, Subscription
+from v2g_console.transport.codec import encode_offline
+from v2g_console.transport.port import LinkHandler, MessageHandler, MqttLink, Outgoing, Subscription
 
-LinkFactory = Callable[[MqttSettings, Sequence[Subscription], MessageHandler, LinkHandler], MqttLink]
+LinkFactory = Callable[[MqttSettings, Sequence[Subscription], MessageHandler, LinkHandler, Outgoing | None], MqttLink]
+"""The last argument is the last will."""
 
 # QoS 0 for vehicles: with nats-server each QoS 1 subscription is a consumer of its own, seconds of work for thousands of vehicles.
 SUBSCRIBE_QOS = 0
+WILL_QOS = 1
 
 
 class Connection:
-    """Subscribes its vehicles' command topics (or all by one wildcard), hands what comes to the dialogue, sends what they say."""
+    """Subscribes its vehicles' command topics (or all by one wildcard), hands what comes to the dialogue, sends what they say.
 
-    def __init__(self, settings: MqttSettings, dialogue: Dialogue, make_link: LinkFactory, *, wildcard: bool) -> None:
+    `will_of`: id of the only vehicle behind it, if that one leaves a last will; a connection has one will, so vehicles that share can't.
+    """
+
+    def __init__(self, settings: MqttSettings, dialogue: Dialogue, make_link: LinkFactory, *, wildcard: bool, will_of: str = "") -> None:
         self.outbox = Outbox()
         self._settings = settings
         self._dialogue = dialogue
         self._make_link = make_link
         self._wildcard = wildcard
+        self._will = Outgoing(dialogue.topics.state(will_of), encode_offline(will_of), WILL_QOS) if will_of else None
         self._stations: dict[str, Station] = {}
         self._pump: asyncio.Task[None] | None = None
         self._change: asyncio.Task[None] | None = None
@@ -36,7 +43,7 @@ class Connection:
 
     async def start(self) -> None:
         """Start connecting, for ever."""
-        self._link = self._make_link(self._settings, self._subscriptions(), self._on_message, _ignore_health)
+        self._link = self._make_link(self._settings, self._subscriptions(), self._on_message, self._on_link, self._will)
         await self._link.start()
         self._pump = asyncio.create_task(self.outbox.pump(self._link))
 
@@ -62,6 +69,8 @@ class Connection:
             await asyncio.gather(pump, return_exceptions=True)
         link, self._link = self._link, None
         if link is not None:
+            if self._will is not None and link.health().state is LinkState.UP:
+                await link.publish(self._will)  # a clean end makes the broker drop the will
             await link.close()
 
     def set_link(self, wanted: bool) -> None:
@@ -72,6 +81,11 @@ class Connection:
         if earlier is not None:
             await earlier
         await (self.start() if wanted else self._disconnect())
+
+    def _on_link(self, health: LinkHealth) -> None:
+        if self._will is not None and health.state is LinkState.UP:
+            for each in self._stations.values():
+                self._dialogue.report(each)  # takes back the will that an earlier connection left
 
     def _subscriptions(self) -> list[Subscription]:
         topics = self._dialogue.topics
@@ -106,7 +120,3 @@ def mqtt_settings(options: SimulateOptions, client_id: str) -> MqttSettings:
         client_key=options.client_key,
         ca_bundle=options.ca_bundle,
     )
-
-
-def _ignore_health(_health: LinkHealth) -> None:
-    """A vehicle has nobody to tell; `health` is read by whoever wants it."""

@@ -22,7 +22,7 @@ from v2g_console.simulator.options import SimulateOptions
 from v2g_console.simulator.vehicle import Vehicle
 from v2g_console.simulator.wheel import SLOT_S, Wheel
 from v2g_console.transport.aiomqtt_link import AiomqttLink
-from v2g_console.transport.port import LinkHandler, MessageHandler, MqttLink, Subscription
+from v2g_console.transport.port import LinkHandler, MessageHandler, MqttLink, Outgoing, Subscription
 from v2g_console.transport.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,7 @@ class RunningFleet:
                 self._dialogue,
                 make_link,
                 wildcard=count == 1 and not each,
+                will_of=specs[number].vehicle_id if each and specs[number].protocol == 2 else "",
             )
             for number in range(count)
         ]
@@ -109,9 +110,13 @@ class RunningFleet:
 
 
 def _aiomqtt_link(
-    settings: MqttSettings, subscriptions: Sequence[Subscription], on_message: MessageHandler, on_link: LinkHandler
+    settings: MqttSettings,
+    subscriptions: Sequence[Subscription],
+    on_message: MessageHandler,
+    on_link: LinkHandler,
+    will: Outgoing | None,
 ) -> MqttLink:
-    return AiomqttLink(settings, subscriptions, on_message, on_link, announce_status=False)
+    return AiomqttLink(settings, subscriptions, on_message, on_link, announce_status=False, will=will)
 
 
 async def simulate(

@@ -56,14 +56,15 @@ class AiomqttLink:
         *,
         refused: RefusedLog | None = None,
         announce_status: bool = True,
+        will: Outgoing | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         utc: Callable[[], float] = time.time,
         random: Callable[[], float] = system_random,
         look_s: float = LOOK_S,
     ) -> None:
-        """`announce_status`: last will, and online/offline on `lwt_topic`. Clocks in seconds; `random` gives 0..1.
+        """`announce_status`: last will, and online/offline on `lwt_topic`; without it `will` is the last will, if any.
 
-        `look_s`: pause between looks whether certificate, key, CA or password files have changed.
+        Clocks in seconds; `random` gives 0..1. `look_s`: pause between looks whether certificate, key, CA or password files have changed.
         """
         self._settings = settings
         self._address = checked_address(settings)
@@ -71,7 +72,7 @@ class AiomqttLink:
         self._deliver = on_message
         self._on_link = on_link
         self._refused = refused or RefusedLog(utc)
-        self._announces = announce_status
+        self._announces, self._own_will = announce_status, will
         self._monotonic, self._random = monotonic, random
         window = min(settings.publish_window, QOS_2_WINDOW) if settings.qos.command == 2 else settings.publish_window
         self._backoff_s = settings.backoff_ms / 1000
@@ -314,7 +315,5 @@ class AiomqttLink:
         return Outgoing(self._settings.lwt_topic, payload, self._settings.lwt_qos, retain=self._settings.lwt_retain)
 
     def _will(self) -> aiomqtt.Will | None:
-        if not self._announces:
-            return None
-        settings = self._settings
-        return aiomqtt.Will(settings.lwt_topic, settings.lwt_payload, settings.lwt_qos, settings.lwt_retain)
+        will = self._status(self._settings.lwt_payload.encode()) if self._announces else self._own_will
+        return None if will is None else aiomqtt.Will(will.topic, will.payload, will.qos, will.retain)

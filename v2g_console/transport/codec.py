@@ -28,7 +28,9 @@ __all__ = [
     "encode_ack",
     "encode_command",
     "encode_description",
+    "encode_offline",
     "encode_telemetry",
+    "says_offline",
 ]
 
 MILLISECONDS_ABOVE = 1e11
@@ -49,12 +51,20 @@ class _WireTelemetry(msgspec.Struct, frozen=True, omit_defaults=True):
     ts: int | float | None = None
 
 
+class _Presence(msgspec.Struct, frozen=True):
+    """What a last will says; measurements don't say it."""
+
+    vehicle_id: str = ""
+    online: bool = True
+
+
 class _Version(msgspec.Struct, frozen=True):
     v: int = 1
 
 
 _ack = msgspec.json.Decoder(Ack)
 _telemetry = msgspec.json.Decoder(_WireTelemetry)
+_presence = msgspec.json.Decoder(_Presence)
 _version = msgspec.json.Decoder(_Version)
 _command_v1 = msgspec.json.Decoder(CommandV1)
 _command_v2 = msgspec.json.Decoder(CommandV2)
@@ -86,6 +96,15 @@ def decode_ack(payload: bytes) -> Ack:
     if ack.reason:
         return msgspec.structs.replace(ack, reason=clipped(ack.reason))
     return ack
+
+
+def says_offline(payload: bytes, vehicle_id: str) -> bool:
+    """True if a message on the state topic is the vehicle's last will and no measurement. Raises `RefusedMessageError`."""
+    if b'"online"' not in payload:  # measurements have no such key, and pay for no second decoder
+        return False
+    presence = decode_with(_presence, payload)
+    require_same_id(presence.vehicle_id, vehicle_id)
+    return not presence.online
 
 
 def decode_telemetry(payload: bytes, vehicle_id: str) -> Telemetry:
@@ -137,6 +156,11 @@ def _check_lease(command: CommandV2) -> None:
 def encode_ack(ack: Ack) -> bytes:
     """An ack: v1 (no status) carries only its `command_id`, v2 all keys."""
     return encode(ack if ack.status else _AckV1(ack.command_id))
+
+
+def encode_offline(vehicle_id: str) -> bytes:
+    """The last will of a vehicle, for its state topic: it is gone until it reports again."""
+    return encode(_Presence(vehicle_id, online=False))
 
 
 def encode_telemetry(vehicle_id: str, telemetry: Telemetry) -> bytes:

@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable
 
-from v2g_console.transport.codec import decode_ack, decode_telemetry
+from v2g_console.transport.codec import decode_ack, decode_telemetry, says_offline
 from v2g_console.transport.description import decode_description
 from v2g_console.transport.refused import Cause, RefusedLog, RefusedMessageError
 from v2g_console.transport.topics import Kind, Topics
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 AckHandler = Callable[[str, Ack], None]
 TelemetryHandler = Callable[[str, Telemetry], None]
 DescriptionHandler = Callable[[str, Description], None]
+GoneHandler = Callable[[str], None]
 
 
 class Inbound:
@@ -27,6 +28,7 @@ class Inbound:
         on_ack: AckHandler,
         on_telemetry: TelemetryHandler,
         on_description: DescriptionHandler,
+        on_gone: GoneHandler,
         refused: RefusedLog,
         *,
         monotonic: Callable[[], float] = time.monotonic,
@@ -37,6 +39,7 @@ class Inbound:
         self._on_ack = on_ack
         self._on_telemetry = on_telemetry
         self._on_description = on_description
+        self._on_gone = on_gone
         self._refused = refused
         self._budget = _Budget(telemetry_max_per_s, monotonic)
 
@@ -59,10 +62,7 @@ class Inbound:
             if not self._budget.take():
                 self._refused.shed += 1
                 return
-            telemetry = decode_telemetry(payload, vehicle_id)
-            if retained and telemetry.ts_s is None:
-                raise RefusedMessageError(Cause.RETAINED, "a kept measurement without a stamp could be of any age")
-            self._on_telemetry(vehicle_id, telemetry)
+            self._take_state(vehicle_id, payload, retained)
         elif kind is Kind.ACK:
             if retained:
                 raise RefusedMessageError(Cause.RETAINED)
@@ -71,6 +71,17 @@ class Inbound:
             self._on_description(vehicle_id, decode_description(payload, vehicle_id))
         else:
             raise RefusedMessageError(Cause.RETAINED if retained else Cause.UNKNOWN_TOPIC)
+
+    def _take_state(self, vehicle_id: str, payload: bytes, retained: bool) -> None:
+        if says_offline(payload, vehicle_id):
+            if retained:
+                raise RefusedMessageError(Cause.RETAINED, "a kept last will could be of any age")
+            self._on_gone(vehicle_id)
+            return
+        telemetry = decode_telemetry(payload, vehicle_id)
+        if retained and telemetry.ts_s is None:
+            raise RefusedMessageError(Cause.RETAINED, "a kept measurement without a stamp could be of any age")
+        self._on_telemetry(vehicle_id, telemetry)
 
 
 class _Budget:

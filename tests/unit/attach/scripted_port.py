@@ -12,7 +12,7 @@ from v2g_console.contract.snapshot import Snapshot
 TS = "2026-11-23T13:02:07.123Z"
 FIRST_ID = "018f3a7e5c1b4d2e9f60a1b2c3d4e5f6"
 READY = EngineReady(ts=TS, version="0.1.0", broker="tcp://127.0.0.1:1883", protocol="MQTT 5", vehicles=200, startup_ms=412.0)
-DEADLINE_S = 10.0
+DEADLINE_S = 40.0
 
 Handler = Callable[[Request, Origin], Awaitable[Reply]]
 E = TypeVar("E", bound=DispatchEvent)

@@ -66,7 +66,7 @@ async def test_events_emitted_on_the_engines_thread_wake_a_waiting_reader(engine
     reading = asyncio.create_task(port.events(0, 30.0))
     await until(lambda: engine.polls == 1)
     asyncio.run_coroutine_threadsafe(engine.emit(READY), engine_thread.loop)
-    assert (await asyncio.wait_for(reading, 5)).events == (READY,)
+    assert (await asyncio.wait_for(reading, 30)).events == (READY,)
 
 
 async def test_a_cancelled_caller_does_not_cancel_a_request_that_has_begun(engine_thread: EngineThread) -> None:
@@ -125,7 +125,7 @@ async def test_callers_that_wait_when_the_engine_ends_get_a_connection_error(eng
     await asyncio.to_thread(engine_thread.end)
     for task in waiting:
         with pytest.raises(EngineGoneError):
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, 30)
 
 
 async def test_a_loop_that_stops_without_cancelling_its_tasks_is_noticed() -> None:
@@ -146,7 +146,7 @@ async def test_a_loop_that_stops_without_cancelling_its_tasks_is_noticed() -> No
     loop.call_soon_threadsafe(loop.stop)
     await asyncio.to_thread(thread.join, 5)
     with pytest.raises(EngineGoneError):
-        await asyncio.wait_for(asking, 5)
+        await asyncio.wait_for(asking, 30)
     assert tasks[0] is not None
     tasks[0].cancel()
     await asyncio.to_thread(loop.run_until_complete, asyncio.gather(tasks[0], return_exceptions=True))
@@ -163,4 +163,4 @@ async def test_an_error_in_the_engine_reaches_the_caller(engine_thread: EngineTh
 
 async def test_it_works_from_the_engines_own_loop() -> None:
     port = InThreadPort(ScriptedPort(), asyncio.get_running_loop())
-    assert await asyncio.wait_for(port.request(Stop(), CONSOLE), 5) == Accepted(request="stop")
+    assert await asyncio.wait_for(port.request(Stop(), CONSOLE), 30) == Accepted(request="stop")

@@ -23,6 +23,7 @@ from v2g_console.attach.playback import Recording
 from v2g_console.attach.recorder import AGAIN_AFTER_S, CHAPTER_S, RecordingNews
 from v2g_console.attach.recording import MAGIC, RECORD, TIMING, Flag, Moment, RecordingError, RecordingFile, new_header
 from v2g_console.config.redact import Redactor
+from v2g_console.contract import OLDEST_RECORDED
 from v2g_console.contract.events import RequestAccepted
 from v2g_console.contract.snapshot import Snapshot
 
@@ -254,6 +255,10 @@ def test_another_contract_is_refused_and_names_the_version(tmp_path: Path) -> No
     RecordingFile(path, msgspec.structs.replace(new_header(0), contract=1, version="0.0.7")).close()
     with pytest.raises(RecordingError, match=r"recorded by version 0\.0\.7 \(contract 1\)"):
         Recording(path)
+    older = tmp_path / "b.rec"
+    RecordingFile(older, msgspec.structs.replace(new_header(0), contract=OLDEST_RECORDED, version="0.1.0")).close()
+    with pytest.raises(RecordingError, match="holds no picture"):  # its contract is read
+        Recording(older)
 
 
 def test_a_moment_that_unpacks_to_too_much_is_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

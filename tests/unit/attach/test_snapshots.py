@@ -357,6 +357,18 @@ def test_a_dispatch_that_was_never_told_is_refused() -> None:
         picture.unpacked(body, before.engine, replace(before, dispatches=()))
 
 
+def test_a_picture_from_before_a_field_with_a_default_is_read() -> None:
+    now = pictures.normal()
+    parts = msgspec.msgpack.decode(picture.packed(None, now))
+    for later in ("proposals", "approvals", "stop"):
+        del parts["small"][later]
+    shown = picture.unpacked(msgspec.msgpack.encode(parts), now.engine, None)
+    assert (shown.proposals, shown.approvals, shown.stop, shown.number) == ((), (), None, now.number)
+    del parts["small"]["summary"]
+    with pytest.raises(msgspec.ValidationError, match="summary"):
+        picture.unpacked(msgspec.msgpack.encode(parts), now.engine, None)
+
+
 def test_every_field_of_a_snapshot_is_carried() -> None:
     made = pictures.normal()
     assert alike(picture.unpacked(picture.packed(None, made), made.engine, None), made)

@@ -152,4 +152,7 @@ def test_cancel_ends_a_dispatch_or_takes_back_what_waits(tmp_path: Path, capsys:
         assert exit_code(["cancel", "7f3a"]) == ExitCode.DONE
         assert exit_code(["cancel", "ap-3f2a9c"]) == ExitCode.DONE
     assert scripted.requests == [Cancel(dispatch_id="7f3a"), Cancel(dispatch_id="ap-3f2a9c")]
-    assert capsys.readouterr().out.splitlines() == ["#7f3a FCR cancelled, its vehicles are being released", "ap-3f2a9c taken back"]
+    assert capsys.readouterr().out.splitlines() == [
+        "#7f3a FCR cancelled: 412 vehicles are being released",
+        "ap-3f2a9c taken back",
+    ]

@@ -87,7 +87,7 @@ def test_a_time_of_day_goes_out_with_day_and_zone(tmp_path: Path) -> None:
         ("25:00", "expected 18:30"),
         ("soon", "expected 18:30"),
         ("2099-05-04T18:30:00", "names no zone"),
-        ("2020-05-04T18:30:00Z", "2020-05-04 18:30:00+00:00 has passed"),
+        ("2020-05-04T18:30:00Z", "2020-05-04 18:30:00Z has passed"),
     ],
 )
 def test_a_start_that_makes_no_sense_is_a_usage_error(written: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,12 +98,12 @@ def test_a_start_that_makes_no_sense_is_a_usage_error(written: str, said: str, c
 def test_status_lists_tests_starts_references_and_notes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = status()
     marked = msgspec.structs.replace(
-        found.dispatches[0], test=True, external_ref="RTE-117", author_note="first run", due_ms=1_777_912_200_000
+        found.dispatches[0], test=True, external_ref="RTE-117", author_note="first run", due_ms=1_777_912_200_000, moved=(("#81c0", -22.0),)
     )
     engine = ScriptedEngine(lambda _: Accepted(request="status", result=msgspec.structs.replace(found, dispatches=(marked,))))
     with listening(engine, tmp_path / "engine.sock"):
         assert exit_code(["status"]) == ExitCode.DONE
-        assert "TEST, begins 2026-05-04 16:30:00Z, ref RTE-117, first run" in capsys.readouterr().out
+        assert "TEST, begins 2026-05-04 16:30:00Z, lost 22 kW to #81c0, ref RTE-117, first run" in capsys.readouterr().out
         assert exit_code(["status", "--json"]) == ExitCode.DONE
         (told,) = json.loads(capsys.readouterr().out)["result"]["dispatches"]
     assert (told["test"], told["external_ref"], told["author_note"]) == (True, "RTE-117", "first run")

@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.cli.engine_in_a_thread import ScriptedEngine, listening
 from v2g_console.cli.entry import exit_code
+from v2g_console.cli.stop_text import stop_lines
 from v2g_console.contract import requests as ask
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.replies import Accepted, Refusal, Refused, Reply
@@ -101,6 +102,9 @@ def test_stop_with_everybody_back_is_done(tmp_path: Path, capsys: pytest.Capture
     engine = stopping(StopView(dispatches=1, vehicles=1, waiting=1), StopView(dispatches=1, vehicles=1, confirmed=1))
     assert run(["stop", "--wait", "--json"], engine, tmp_path) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out)["result"]["confirmed"] == 1
+    assert stop_lines(StopView(dispatches=1, vehicles=84, confirmed=34, lease_ended=50))[1] == (
+        "34 of 84 vehicles confirmed, 50 lease ended, 0 waited for, 0 silent"
+    )
 
 
 def test_stop_does_not_wait_for_ever(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,6 +36,7 @@ COMMANDS = (
     "note",
     "handover",
     "forecast",
+    "ecowatt",
     "journal",
     "themes",
     "keys",

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from v2g_console.contract import events, requests
+from v2g_console.contract.ecowatt import EcowattDay, EcowattHour
 from v2g_console.contract.events import DispatchCancelled, DispatchCompleted, DispatchEnded, DispatchFailed, DispatchStopped
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.outcome import outcome_code
@@ -48,6 +49,9 @@ EVERY_REQUEST = [
     requests.Handover(since_s=43_200.0),
     requests.Forecast(),
     requests.Configuration(),
+    requests.Ecowatt(),
+    requests.EcowattFeed(signals=(EcowattDay(jour="2026-11-23", values=(EcowattHour(8, 3),), generated="2026-11-23T07:36:25+01:00"),)),
+    requests.EcowattDismiss(proposal_id="e112317-3", reason="the fleet is away"),
 ]
 
 

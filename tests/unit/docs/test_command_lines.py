@@ -47,7 +47,7 @@ def all_commands(group: click.Group = root, path: str = PROGRAM) -> dict[str, cl
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The files that examples name."""
     monkeypatch.chdir(tmp_path)
-    for name in ("requests.jsonl", "shift.rec", "mine.yaml"):
+    for name in ("requests.jsonl", "shift.rec", "mine.yaml", "signals.json"):
         (tmp_path / name).touch()
 
 

@@ -33,7 +33,7 @@ def at(text: str) -> float:
         ("08:00", "2026-10-24T20:00:00+02:00", "2026-10-25 08:00:00+01:00"),  # summer time ends in between
         ("08:00", "2026-03-28T20:00:00+01:00", "2026-03-29 08:00:00+02:00"),
         ("00:10", "2026-12-31T23:50:00+01:00", "2027-01-01 00:10:00+01:00"),
-        ("2026-11-23T18:30:00Z", "2026-11-23T13:00:00+01:00", "2026-11-23 18:30:00+00:00"),
+        ("2026-11-23T18:30:00Z", "2026-11-23T13:00:00+01:00", "2026-11-23 18:30:00Z"),
         ("2026-11-23T18:30:00.250+05:30", "2026-11-23T12:00:00+01:00", "2026-11-23 18:30:00+05:30"),
     ],
 )
@@ -64,7 +64,7 @@ def test_what_is_no_time_says_what_is_expected(written: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "said"), [("2026-11-23T18:30:00", "names no zone"), ("2026-11-23T11:00:00Z", "2026-11-23 11:00:00\\+00:00 has passed")]
+    ("written", "said"), [("2026-11-23T18:30:00", "names no zone"), ("2026-11-23T11:00:00Z", "2026-11-23 11:00:00Z has passed")]
 )
 def test_no_zone_and_a_moment_that_has_passed_are_refused(written: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):

@@ -37,7 +37,7 @@ def confirmed(one: Bench) -> set[str]:
     """Vehicles that are released for good, by the journal."""
     records = [record for record in one.journal.records() if isinstance(record, ReleasesRecord)]
     told = [pair for record in records for pair in zip(record.vehicle_ids, record.outcome.tolist(), strict=True)]
-    return {vehicle_id for vehicle_id, outcome in told if outcome == ReleaseOutcome.CONFIRMED}
+    return {vehicle_id for vehicle_id, outcome in told if outcome in {ReleaseOutcome.CONFIRMED, ReleaseOutcome.LEASE_ENDED}}
 
 
 async def cut_off(fleet: list[Car], folder: Path) -> Recovered:

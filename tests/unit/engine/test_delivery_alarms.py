@@ -33,6 +33,7 @@ async def test_a_fleet_that_acknowledges_and_does_not_move_rings_once_it_is_sure
         await one.run_for(15.0)
         assert texts(one, "not_delivered") == []
         assert rung(one) == ["not_delivered"]
+        assert [event.dispatch_id for event in one.told if isinstance(event, AlarmRaised)] == [running.dispatch_id]
 
 
 @in_virtual_time

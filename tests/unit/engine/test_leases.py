@@ -123,3 +123,21 @@ async def test_every_v2_command_has_an_end_and_an_ack_deadline() -> None:
         assert running.state is DispatchState.COMPLETED
         assert {outgoing.expiry_s for outgoing in one.link.published if "/command" in outgoing.topic} == {5.0}
         assert not any(outgoing.retain for outgoing in one.link.published)
+
+
+@in_virtual_time
+async def test_who_refuses_a_renewal_for_coming_late_still_follows_and_is_not_made_up_for() -> None:
+    fleet = cars(6, 2)
+    async with bench(fleet, lease_s=60.0, reallocation="balanced") as one:
+        running = await one.active("MA", 12.0, 200.0)
+        for car in fleet[:3]:
+            car.answer = Answer.EXPIRED
+        for _ in range(50):
+            await one.run_for(1.0)
+            assert sum(car.power_kw(one.clock.utc() * 1000) for car in fleet) == pytest.approx(12.0)
+            assert one.view(running).acknowledged_kw == pytest.approx(12.0)
+        for car in fleet[:3]:
+            car.answer = Answer.YES
+        await one.run_for(60.0)
+        assert running.counts[CommandState.ACKED] == 6
+        assert {car.power_kw(one.clock.utc() * 1000) for car in fleet} == {2.0}

@@ -24,6 +24,8 @@ async def test_a_higher_rank_takes_only_what_the_free_vehicles_lack() -> None:
         assert [name for name, _ in one.view(high).moved] == [low.short_id]
         assert one.view(low).moved[0] == (high.short_id, -one.view(high).moved[0][1])
         assert low.counts[CommandState.SUPERSEDED] >= 1
+        (taken,) = one.view(low).taken
+        assert (taken.short_id, taken.signal, taken.vehicles) == (high.short_id, "aFRR_UP", low.counts[CommandState.SUPERSEDED])
         assert await one.over(high) is DispatchState.COMPLETED
         assert await one.over(low) is DispatchState.COMPLETED
         assert all(car.power_kw(0) == 0.0 for car in fleet)

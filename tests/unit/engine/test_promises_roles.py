@@ -16,6 +16,7 @@ LEAST: dict[str, Role] = {
     # to look
     "fleet": Role.VIEWER,
     "forecast": Role.VIEWER,
+    "ecowatt": Role.VIEWER,
     "status": Role.VIEWER,
     "dispatch_detail": Role.VIEWER,
     "identity": Role.VIEWER,
@@ -43,6 +44,8 @@ LEAST: dict[str, Role] = {
     "tag": Role.OPERATOR,
     "untag": Role.OPERATOR,
     "configuration": Role.OPERATOR,
+    "ecowatt_feed": Role.OPERATOR,
+    "ecowatt_dismiss": Role.OPERATOR,
     # to lift what somebody held, and to be the second pair of eyes
     "resume": Role.SUPERVISOR,
     "reset_trust": Role.SUPERVISOR,

@@ -260,7 +260,7 @@ async def test_a_directory_that_hangs_holds_nobody_up_for_long(monkeypatch: pyte
         await access.check("stop", ask.Origin(user="olga", way="socket"))
     assert await role(access, "sven") is Role.SUPERVISOR  # named people wait for no directory
     directory.answer.set()
-    await asyncio.wait_for(next(iter(access._looking.values())).task, 10)
+    await asyncio.wait_for(next(iter(access._looking.values())).task, 30)
     assert await role(access, "olga") is Role.OPERATOR
     assert directory.asked == 1
     await access.close()

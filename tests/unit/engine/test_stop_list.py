@@ -10,6 +10,7 @@ from v2g_console.contract.events import StopLatched, StopLifted
 from v2g_console.contract.stop import StopView
 from v2g_console.domain.states import DispatchState
 from v2g_console.engine.stop import next_step
+from v2g_console.journal.port import ReleaseOutcome, ReleasesRecord
 
 
 async def listed(one: Bench) -> StopView:
@@ -53,6 +54,13 @@ async def test_confirmations_are_counted_and_the_silent_are_listed_with_what_to_
         await one.run_for(30.0)
         assert [one_silent.vehicle_id for one_silent in (await listed(one)).who] == ["veh000003"]
         assert (await listed(one)).confirmed == 3
+        await one.until(lambda: not len(one.engine._owed), 1000.0)
+        view = await listed(one)
+        assert (view.vehicles, view.confirmed, view.lease_ended, view.waiting, view.silent) == (4, 3, 1, 0, 0)
+        shown = next(told.release for told in (await one.engine.snapshot()).dispatches if told.dispatch_id == running.dispatch_id)
+        assert (shown.commanded, shown.acked, shown.lease_ended, shown.silent) == (4, 3, 1, 0)
+        told = [int(code) for record in one.journal.records() if isinstance(record, ReleasesRecord) for code in record.outcome]
+        assert sorted(told)[-1] == ReleaseOutcome.LEASE_ENDED and told.count(ReleaseOutcome.CONFIRMED) == 3
 
 
 @in_virtual_time

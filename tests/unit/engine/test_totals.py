@@ -115,3 +115,14 @@ async def test_a_vehicle_whose_update_was_lost_is_uncertain_not_gone() -> None:
         view = one.view(running)
         assert view.acknowledged_kw == 0.0
         assert view.uncertain_kw > 0.0
+
+
+@in_virtual_time
+async def test_nothing_is_missing_before_the_start_nor_after_a_cancel_before_it() -> None:
+    async with bench(cars(2)) as one:
+        later = await one.dispatch("MA", 4.0, 60.0, start_at="2026-11-23T15:00:00Z")
+        view = one.view(later)
+        assert view.shortfall_kw == 0.0 and view.starts_in_s is not None and view.starts_in_s > 0.0
+        await one.accepted(ask.Cancel(dispatch_id=later.dispatch_id))
+        await one.over(later)
+        assert one.view(later).shortfall_kw == 0.0 and one.view(later).starts_in_s is None

@@ -209,14 +209,14 @@ async def test_stop_does_not_wait_for_a_directory_that_hangs(monkeypatch: pytest
     await access.check("stop", OMAR)
     clock.now += GROUPS_S + 1.0
     directory.answer.clear()
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(30.0):
         await access.check("stop", OMAR)
         await access.check("cancel", OMAR)
     update = asyncio.create_task(access.check("update", OMAR))
     await asyncio.sleep(0)
     assert not update.done(), "what is no stop waits for the answer"
     directory.answer.set()
-    await asyncio.wait_for(update, 10.0)
+    await asyncio.wait_for(update, 30.0)
     await access.close()
 
 
@@ -230,7 +230,7 @@ async def test_a_directory_that_hangs_is_waited_for_once(monkeypatch: pytest.Mon
         await access.check("update", OMAR)
     clock.now += 1.0
     monkeypatch.setattr(access_module, "LOOKUP_S", 0.5)  # over by the engine's clock
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(30.0):
         with pytest.raises(RefusalError):
             await access.check("update", OMAR)
     directory.answer.set()

@@ -40,7 +40,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
 
 async def lines_of(source: CommandSource) -> list[InputLine]:
     lines = []
-    while (line := await asyncio.wait_for(source.next(), 5)) is not None:
+    while (line := await asyncio.wait_for(source.next(), 30)) is not None:
         lines.append(line)
     assert await source.next() is None
     return lines
@@ -75,11 +75,11 @@ async def test_lines_of_a_pipe_come_as_they_are_written() -> None:
     reading, writing = os.pipe()
     source = CommandSource(reading, owns_descriptor=True)
     os.write(writing, b"first\nsec")
-    assert await asyncio.wait_for(source.next(), 5) == InputLine(1, b"first")
+    assert await asyncio.wait_for(source.next(), 30) == InputLine(1, b"first")
     os.write(writing, b"ond\n")
-    assert await asyncio.wait_for(source.next(), 5) == InputLine(2, b"second")
+    assert await asyncio.wait_for(source.next(), 30) == InputLine(2, b"second")
     os.close(writing)
-    assert await asyncio.wait_for(source.next(), 5) is None
+    assert await asyncio.wait_for(source.next(), 30) is None
 
 
 async def test_a_pipe_that_somebody_made_non_blocking_is_read_all_the_same() -> None:
@@ -88,18 +88,18 @@ async def test_a_pipe_that_somebody_made_non_blocking_is_read_all_the_same() -> 
     source = CommandSource(reading, owns_descriptor=True)
     asking = asyncio.create_task(source.next())
     await asyncio.to_thread(os.write, writing, b"late\n")
-    assert await asyncio.wait_for(asking, 5) == InputLine(1, b"late")
+    assert await asyncio.wait_for(asking, 30) == InputLine(1, b"late")
     os.close(writing)
-    assert await asyncio.wait_for(source.next(), 5) is None
+    assert await asyncio.wait_for(source.next(), 30) is None
 
 
 async def test_a_terminal_is_read_line_by_line() -> None:
     controller, terminal = os.openpty()
     source = CommandSource(terminal, owns_descriptor=True)
     os.write(controller, b'{"request":"status"}\n')
-    assert await asyncio.wait_for(source.next(), 5) == InputLine(1, b'{"request":"status"}')
+    assert await asyncio.wait_for(source.next(), 30) == InputLine(1, b'{"request":"status"}')
     os.write(controller, b"\x04")  # Ctrl-D
-    assert await asyncio.wait_for(source.next(), 5) is None
+    assert await asyncio.wait_for(source.next(), 30) is None
     os.close(controller)
 
 

@@ -73,8 +73,8 @@ async def test_a_reader_who_does_not_read_delays_writers_and_not_the_loop(pipe: 
     done, _ = await asyncio.wait({writing}, timeout=0.05)
     assert not done
     reader = asyncio.create_task(asyncio.to_thread(_read_lines, pipe.reading, 2000))
-    await asyncio.wait_for(writing, 10)
-    assert len(await asyncio.wait_for(reader, 10)) == 2000
+    await asyncio.wait_for(writing, 30)
+    assert len(await asyncio.wait_for(reader, 30)) == 2000
 
 
 def _read_lines(descriptor: int, number: int) -> list[bytes]:
@@ -90,7 +90,7 @@ async def test_a_pipe_that_somebody_made_non_blocking_is_written_all_the_same(pi
     reader = asyncio.create_task(asyncio.to_thread(_read_lines, pipe.reading, 1500))
     for _ in range(1500):
         await out.write(READY)
-    assert len(await asyncio.wait_for(reader, 10)) == 1500
+    assert len(await asyncio.wait_for(reader, 30)) == 1500
 
 
 async def test_a_reader_who_goes_away_is_noticed(pipe: Pipe) -> None:
@@ -98,7 +98,7 @@ async def test_a_reader_who_goes_away_is_noticed(pipe: Pipe) -> None:
     closed = asyncio.create_task(out.until_closed())
     pipe.close(pipe.reading)
     await out.write(READY)
-    await asyncio.wait_for(closed, 5)
+    await asyncio.wait_for(closed, 30)
     assert out.closed
     with pytest.raises(OutputClosedError, match="can't write to standard output: Broken pipe"):
         await out.write(READY)

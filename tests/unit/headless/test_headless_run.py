@@ -330,7 +330,7 @@ async def test_an_interruption_leaves_no_request_half_way(terminal: Terminal) ->
     terminal.stop.set()
     assert await running == 130
     go_on.set()
-    await asyncio.wait_for(finished.wait(), 5)
+    await asyncio.wait_for(finished.wait(), 30)
 
 
 async def test_a_closed_output_cancels_the_dispatches_and_makes_exit_code_1(terminal: Terminal, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,11 +4,14 @@ import sqlite3
 from pathlib import Path
 
 from v2g_console.contract.alarms import ShelvedAlarm
+from v2g_console.contract.ecowatt import EcowattDay, EcowattHour, Outcome
 from v2g_console.contract.events import (
     AlarmShelved,
     AlarmUnshelved,
     ApprovalAsked,
     ApprovalEnded,
+    EcowattDecided,
+    EcowattForecast,
     Event,
     HoldsStanding,
     LocalOverride,
@@ -120,3 +123,18 @@ async def test_requests_that_wait_for_a_second_person_are_found_even_from_before
     assert (await reopened(path, *asked, standing, ended)).asked == (asked[0], asked[2])
     forgotten = [ApprovalEnded(ts=TS, approval_id=one.approval_id, outcome="not carried over", by="ana") for one in asked]
     assert (await reopened(path, *forgotten)).asked == ()
+
+
+async def test_the_newest_ecowatt_forecast_and_all_decisions_are_found(tmp_path: Path) -> None:
+    old, new = (
+        EcowattForecast(
+            ts=TS, by="gateway", way="socket", received_ms=at_ms, signals=(EcowattDay(jour="2026-11-23", values=(EcowattHour(8, 3),)),)
+        )
+        for at_ms in (MS, MS + 1)
+    )
+    decided = [
+        EcowattDecided(ts=TS, proposal_id=name, outcome=Outcome.DISMISSED, by="ines", reason="'away'; --", ends_ms=MS)
+        for name in ("e1", "e2")
+    ]
+    found = await reopened(tmp_path / "journal.db", old, decided[0], new, decided[1])
+    assert (found.forecast, found.decided) == (new, tuple(decided))

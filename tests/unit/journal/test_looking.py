@@ -29,7 +29,7 @@ def move_away(folder: Path) -> None:
 
 async def searchable(journal: Journal) -> None:
     """Search by vehicle and signal follows in the background."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30.0):
         # The writer's thread has no event to wait for.
         while not (await journal.page(Wanted(signal="MA"), 0, 1) and await journal.page(Wanted(vehicle_id="FR-LYO-00000"), 0, 1)):  # noqa: ASYNC110
             await asyncio.sleep(0.02)

@@ -26,11 +26,14 @@ class Desk:
         self.now_s = 1000.0
         self.taken: list[tuple[str, object]] = []
         self.refused = RefusedLog(lambda: 1_795_442_199.0)
-        note = self._note
-        self.inbound = Inbound(topics(), note, note, note, self.refused, monotonic=lambda: self.now_s, telemetry_max_per_s=per_s)
+        note, clock = self._note, lambda: self.now_s
+        self.inbound = Inbound(topics(), note, note, note, self._gone, self.refused, monotonic=clock, telemetry_max_per_s=per_s)
 
     def _note(self, vehicle_id: str, fact: object) -> None:
         self.taken.append((vehicle_id, fact))
+
+    def _gone(self, vehicle_id: str) -> None:
+        self.taken.append((vehicle_id, None))
 
 
 def test_default_topics_are_those_of_the_protocol() -> None:
@@ -148,5 +151,5 @@ def test_a_failing_handler_costs_one_message() -> None:
     def fail(_vehicle_id: str, _fact: object) -> None:
         raise KeyError("bug")
 
-    Inbound(topics(), fail, fail, fail, refused)("vehicle/v1/ack", encode_ack(Ack("c")), False)
+    Inbound(topics(), fail, fail, fail, print, refused)("vehicle/v1/ack", encode_ack(Ack("c")), False)
     assert refused.counts == {Cause.INTERNAL: 1}

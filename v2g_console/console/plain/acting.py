@@ -7,10 +7,13 @@ from v2g_console.console.plain.looking import dispatch_of, picture, vehicle_of
 from v2g_console.console.plain.words import approval_line, dispatch_line, power
 from v2g_console.console.rights import decidable
 from v2g_console.contract.alarms import AlarmView
+from v2g_console.contract.cancelled_text import cancelled_words
+from v2g_console.contract.ecowatt import SIGNAL, answer_to
 from v2g_console.contract.requests import (
     AckAlarm,
     Approve,
     Cancel,
+    EcowattDismiss,
     Note,
     Reject,
     ResetTrust,
@@ -18,15 +21,12 @@ from v2g_console.contract.requests import (
     Retry,
     ShelveAlarm,
     Stop,
-    Tag,
     Unlock,
     UnshelveAlarm,
-    Untag,
     Update,
 )
 from v2g_console.contract.snapshot import ApprovalView, DispatchView
 from v2g_console.contract.stop import StopView
-from v2g_console.contract.tags import TagDone, TagKind, TagScope, inhibited_text
 from v2g_console.domain.units import counted, duration_text, grouped, parse_duration_s
 
 
@@ -70,13 +70,24 @@ async def update(console: PlainConsole, words: list[str]) -> None:
 
 
 async def cancel(console: PlainConsole, words: list[str]) -> None:
-    """End a dispatch and release its vehicles."""
+    """End a dispatch and release its vehicles, or take back a request that waits for a second person."""
+    waiting = next((one for one in picture(console).approvals if words and one.approval_id == words[0]), None)
+    if waiting is not None:
+        if (
+            await console.confirmed(approval_line(waiting), "Take it back?")
+            and await console.ask_engine(Cancel(dispatch_id=words[0])) is not None
+        ):
+            console.say(f"{words[0]}: taken back.")
+        return
     view = dispatch_of(console, words)
     if console.blocked("dispatch.cancel"):
         return
-    yes = await console.confirmed(dispatch_line(view), "It ends now; its vehicles go back to their baseline.", "Cancel the dispatch?")
-    if yes and await console.ask_engine(Cancel(dispatch_id=view.dispatch_id)) is not None:
-        console.say(f"{view.short_id}: cancelled, its vehicles are being released.")
+    comes = "It ends now; its vehicles go back to their baseline." if view.due_ms is None else "It has not begun: nothing was sent yet."
+    if not await console.confirmed(dispatch_line(view), comes, "Cancel the dispatch?"):
+        return
+    reply = await console.ask_engine(Cancel(dispatch_id=view.dispatch_id))
+    if reply is not None:
+        console.say(f"{view.short_id}: {cancelled_words(reply.result if isinstance(reply.result, DispatchView) else view)}.")
 
 
 async def retry(console: PlainConsole, words: list[str]) -> None:
@@ -112,6 +123,27 @@ async def unshelve(console: PlainConsole, words: list[str]) -> None:
         console.say(f"Back from the shelf: {alarm.text}.")
 
 
+async def ecowatt(console: PlainConsole, words: list[str]) -> None:
+    """What EcoWatt proposes; or dismiss one of them."""
+    shown = picture(console)
+    if not words:
+        if not shown.proposals:
+            console.say("EcoWatt proposes nothing that waits for a decision.")
+        for one in shown.proposals:
+            answer = answer_to(one, shown.utc_ms)
+            start = f" start={answer.start}" if answer.start else ""
+            console.say(
+                f"{one.words}.", f"To accept: dispatch {SIGNAL} {answer.power or 'KW'} {answer.duration}{start} ref={one.reference}"
+            )
+        return
+    if words[0] != "dismiss" or len(words) < 3:
+        raise UsageError("Say dismiss, which proposal, and why.")
+    if console.blocked("ecowatt.decide"):
+        return
+    if await console.ask_engine(EcowattDismiss(proposal_id=words[1], reason=" ".join(words[2:]))) is not None:
+        console.say(f"Dismissed: {words[1]}.")
+
+
 async def trust(console: PlainConsole, words: list[str]) -> None:
     """Forget the failures of a vehicle."""
     if console.blocked_writing("vehicle.trust"):
@@ -122,40 +154,6 @@ async def trust(console: PlainConsole, words: list[str]) -> None:
     told = f"{view.vehicle_id}: {counted(view.failures, 'failure', 'failures')} in a row."
     if await console.confirmed(told, "Trust it again?") and await console.ask_engine(ResetTrust(vehicle_id=view.vehicle_id)) is not None:
         console.say(f"{view.vehicle_id}: trusted again, its failures are forgotten.")
-
-
-async def tag(console: PlainConsole, words: list[str]) -> None:
-    """Hang up a tag, or list them."""
-    if not words:
-        tags = picture(console).tags
-        console.say(*(f"{one.words}." for one in tags) if tags else ["No tag."])
-        return
-    if console.blocked_writing("vehicle.tag"):
-        return
-    kind, scope, name, note = _tag(words)
-    told = [f"{kind.value} on {'the whole fleet' if scope is TagScope.FLEET else f'{scope.value} {name}'}: {note}."]
-    if kind is TagKind.INHIBIT:
-        told.append("Vehicles in use leave their dispatch and are released at once.")
-    if not await console.confirmed(*told, "Hang up the tag?"):
-        return
-    reply = await console.ask_engine(Tag(kind=kind, scope=scope, name=name, note=note))
-    if reply is not None and isinstance(reply.result, TagDone):
-        lost = inhibited_text(reply.result)
-        console.say(f"Tagged: {reply.result.tag.words}{f'; {lost}' if lost else ''}.")
-
-
-async def untag(console: PlainConsole, words: list[str]) -> None:
-    """Take a tag down."""
-    if len(words) < 2:
-        raise UsageError("Say which tag and why.")
-    if console.blocked_writing("vehicle.untag"):
-        return
-    found = next((one for one in picture(console).tags if one.tag_id == words[0]), None)
-    if found is None:
-        raise UsageError(f"There is no tag {words[0][:40]}.")
-    yes = await console.confirmed(f"{found.words}.", "Take it down?")
-    if yes and await console.ask_engine(Untag(tag_id=found.tag_id, note=" ".join(words[1:]))) is not None:
-        console.say(f"Taken down: {found.words}.")
 
 
 async def note(console: PlainConsole, words: list[str]) -> None:
@@ -243,7 +241,8 @@ def _approval(console: PlainConsole, words: list[str]) -> ApprovalView:
     waiting = decidable(console.model)
     found = [one for one in waiting if not words or one.approval_id == words[0]]
     if len(found) != 1:
-        raise UsageError(f"Which one? {', '.join(one.approval_id for one in waiting)}.")
+        named = ", ".join(one.approval_id for one in waiting)
+        raise UsageError(f"No request {words[0][:40]} waits for you; {named} does." if words else f"Which one? {named}.")
     return found[0]
 
 
@@ -252,18 +251,6 @@ def _alarm(console: PlainConsole, words: list[str]) -> AlarmView:
     if found is None:
         raise UsageError(f"There is no alarm {words[0][:40] if words else 'without a name'}: see alarms.")
     return found
-
-
-def _tag(words: list[str]) -> tuple[TagKind, TagScope, str, str]:
-    try:
-        kind, scope = TagKind(words[0].upper()), TagScope(words[1].lower())
-    except (ValueError, IndexError):
-        raise UsageError("Say caution or inhibit, then vehicle, site or fleet.") from None
-    rest = words[2:]
-    name = "" if scope is TagScope.FLEET or not rest else rest.pop(0)
-    if not rest:
-        raise UsageError("Say why: a tag has a note.")
-    return kind, scope, name, " ".join(rest)
 
 
 def _duration(text: str) -> float:

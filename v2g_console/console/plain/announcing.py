@@ -21,6 +21,9 @@ from v2g_console.contract.events import (
     DispatchReleasing,
     DispatchSending,
     DispatchStopped,
+    EcowattDecided,
+    EcowattForecast,
+    EcowattProposed,
     EngineReady,
     EngineRecovered,
     Event,
@@ -53,6 +56,8 @@ def announcement(event: Event) -> str:
 def _words(event: Event) -> str:
     match event:
         case DispatchPlanned() | DispatchProgress() | RequestAccepted() | RequestRefused() | RunSummary() | HoldsStanding() | Strategy():
+            return ""
+        case EcowattForecast() | EcowattProposed():  # the alarm says it
             return ""
         case AlarmChanged():  # figures that move would never let a reader of a screen come to rest
             return ""
@@ -95,6 +100,8 @@ def _person(event: Event) -> str:
             return f"Tag hung up: {event.placed.words}{lost}"
         case TagRemoved():
             return f"Tag taken down by {event.by} ({event.note}): {event.placed.words}"
+        case EcowattDecided():
+            return f"EcoWatt proposal {event.proposal_id} {event.outcome.value} by {event.by}{f': {event.reason}' if event.reason else ''}"
         case OperatorNote():
             return f"Note by {event.by}: {event.text}"
         case ApprovalAsked():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from v2g_console.console.actions import action_of
-from v2g_console.console.plain import acting, dispatching, looking
+from v2g_console.console.plain import acting, dispatching, looking, tagging
 from v2g_console.console.plain.console import Do, PlainConsole
 
 
@@ -40,15 +40,15 @@ async def show_help(console: PlainConsole, words: list[str]) -> None:
 
 
 COMMANDS: Final[tuple[Command, ...]] = (
-    Command("help [COMMAND]", show_help, "view.help"),
-    Command("status", looking.status, "go.overview"),
-    Command("fleet [FILTER]", looking.fleet, "go.fleet"),
+    Command("help [COMMAND]", show_help, "All commands, or one"),
+    Command("status", looking.status, "Engine, link, fleet, alarms and active dispatches in short"),
+    Command("fleet [FILTER]", looking.fleet, "Vehicles, all or those that fit a filter such as soc<0.3 site:paris*"),
     Command("vehicle ID", looking.vehicle, "All that is known of one vehicle"),
-    Command("dispatches [ID]", looking.dispatches, "go.dispatches"),
-    Command("alarms", looking.alarms, "go.alarms"),
-    Command("link", looking.link, "go.link"),
-    Command("journal [KIND]", looking.journal, "go.journal", "go.journal"),
-    Command("handover [SINCE]", looking.handover, "go.handover"),
+    Command("dispatches [ID]", looking.dispatches, "Dispatches, active and past, or all of one"),
+    Command("alarms", looking.alarms, "Alarms that are active, unanswered or shelved"),
+    Command("link", looking.link, "The MQTT link: connection, security, traffic, refused messages"),
+    Command("journal [KIND]", looking.journal, "The newest entries of the journal, all or of a kind such as request", "go.journal"),
+    Command("handover [SINCE]", looking.handover, "What the next shift must know"),
     Command("approvals", looking.approvals, "What waits for a second person"),
     Command(
         "dispatch SIGNAL KW DURATION [site=A,B] [segment=A] [vehicle=A,B] [allocator=A] [preempt=yes] [partial=yes]"
@@ -59,18 +59,21 @@ COMMANDS: Final[tuple[Command, ...]] = (
     ),
     Command("arm", dispatching.arm, "composer.arm", "composer.arm"),
     Command("send", dispatching.send, "composer.send", "composer.send"),
-    Command("update [ID] KW", acting.update, "dispatch.update"),
-    Command("cancel [ID]", acting.cancel, "dispatch.cancel"),
-    Command("retry [ID]", acting.retry, "dispatch.retry"),
+    Command("update [ID] KW", acting.update, "Another target for a dispatch; without ID for the only active one"),
+    Command(
+        "cancel [ID]", acting.cancel, "End a dispatch, without ID the only active one; or take back what you asked and waits for approval"
+    ),
+    Command("retry [ID]", acting.retry, "Ask the silent vehicles of a dispatch again"),
     Command("stop [REASON]", acting.stop, "dispatch.stop", "dispatch.stop"),
     Command("resume", acting.resume, "dispatch.resume", "dispatch.resume"),
-    Command("silent", looking.silent, "stop.list", "stop.list"),
+    Command("silent", looking.silent, "Who has not confirmed its release, and what to do by hand", "stop.list"),
     Command("ack [ALARM]", acting.acknowledge, "Acknowledge an alarm, the most urgent one without a name", "alarms.ack"),
     Command("shelve ALARM DURATION REASON", acting.shelve, "Shelve an alarm, with a reason", "alarms.shelve"),
     Command("unshelve ALARM", acting.unshelve, "Take an alarm back from the shelf", "alarms.unshelve"),
-    Command("trust VEHICLE", acting.trust, "vehicle.trust"),
-    Command("tag [caution|inhibit vehicle|site|fleet NAME NOTE]", acting.tag, "Hang up a tag; without more the tags that hang"),
-    Command("untag TAG REASON", acting.untag, "Take down a tag"),
+    Command("trust VEHICLE", acting.trust, "Trust a vehicle again: forget its failures"),
+    Command("tag [caution|inhibit vehicle|site|fleet NAME NOTE]", tagging.tag, "Hang up a tag; without more the tags that hang"),
+    Command("untag TAG REASON", tagging.untag, "Take down a tag"),
+    Command("ecowatt [dismiss PROPOSAL REASON]", acting.ecowatt, "ecowatt.decide"),
     Command("note TEXT", acting.note, "note.write", "note.write"),
     Command("approve [APPROVAL]", acting.approve, "approval.approve", "approval.approve"),
     Command("reject [APPROVAL [REASON]]", acting.reject, "approval.reject", "approval.reject"),

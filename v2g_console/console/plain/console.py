@@ -14,7 +14,8 @@ from v2g_console.console.plain.line_source import LineSource
 from v2g_console.console.plain.reasons import without_keys
 from v2g_console.console.plain.speaker import Speaker
 from v2g_console.console.plain.words import status_lines
-from v2g_console.contract.replies import Accepted, PlanView, Refused, Reply
+from v2g_console.console.rights import role_missing
+from v2g_console.contract.replies import Accepted, PlanView, Refusal, Refused, Reply
 from v2g_console.contract.requests import LOOKS_ONLY, Lock, Plan, Request
 from v2g_console.domain.units import duration_text
 
@@ -84,9 +85,19 @@ class PlainConsole:
         self.speaker.say(*lines)
 
     def blocked(self, action_id: str) -> bool:
-        """True, after saying why, if the action of the registry can't be done now."""
+        """True, after saying why, if the action of the registry can't be done now.
+
+        A role that is missing is told too, but the engine is asked all the same: it refuses, and writes down who tried.
+        """
         action = action_of(action_id)
-        reason = action.blocked(self.model)
+        missing = role_missing(action_id, self.model)
+        if missing is None:
+            reason = action.blocked(self.model)
+        else:
+            reason = None if action.guard is None else action.guard(self.model)
+            if reason in {None, missing}:  # the guard of STOP looks at the role too
+                reason = None
+                self.say(f"This {missing}: the engine is asked all the same, and writes it down.")
         if reason is not None:
             self.say(f"Not now: {without_keys(reason)}.")
         return reason is not None
@@ -119,6 +130,11 @@ class PlainConsole:
 
     def say_refused(self, reply: Refused) -> None:
         """Why not, and what to do."""
+        if reply.reason is Refusal.NEEDS_APPROVAL:
+            self.say(
+                without_keys(f"Nothing was sent, it waits for a second person: {reply.message}{f' ({reply.hint})' if reply.hint else ''}.")
+            )
+            return
         self.say(without_keys(f"Refused, {reply.reason.value}: {reply.message}{f' ({reply.hint})' if reply.hint else ''}."))
 
     async def confirmed(self, *question: str) -> bool:
@@ -147,8 +163,6 @@ class PlainConsole:
                 self.end()
                 return
             line = "quit"
-        self.lock_if_due()
-        self.model.view_lock.touch()
         await self.carry_out(line)
         if self._acted and not self._source.interactive:
             newer = asyncio.ensure_future(self._newer_picture())
@@ -192,6 +206,9 @@ class PlainConsole:
         if again and self._source.interactive:
             self.speaker.prompt(self._source.typed())
         line = await self._first_of(pending)
+        if isinstance(line, str):  # a touch that comes too late finds the console locked
+            self.lock_if_due()
+            self.model.view_lock.touch()
         if not self._source.interactive and isinstance(line, str):
             self.speaker.say(f"{prompt}{line}")  # so that a log reads like a talk
         return line if isinstance(line, str) else None
@@ -235,10 +252,11 @@ class PlainConsole:
         """Look at the engine once and tell what has changed."""
         await self.model.pull()
         self._pulled.set()
-        problem = self.model.contact().problem
+        contact = self.model.contact()
+        problem = contact.problem
         if problem != self._problem:
             self._problem = problem
-            self.say(f"ENGINE GONE: {problem}. What was told before is old." if problem else "The engine is back.")
+            self.say(f"{contact.heading}: {problem}. What was told before is old." if problem else "The engine is back.")
         # What happened before an engine was attached to is history, not news.
         told = () if self.options.attached and not self._heard_before else self.model.newest_events
         self._heard_before = self._heard_before or self.model.snapshot is not None
@@ -246,11 +264,12 @@ class PlainConsole:
         lines += self.options.recording.unread() if self.options.recording is not None else []
         if lines:
             self.say(*lines)
+        self.lock_if_due()
         if self.speaker.lost:
             self.end()
 
     def lock_if_due(self) -> None:
-        """Become view-only if nobody has written anything for the configured time."""
+        """Become view-only if nobody has written anything for the configured time. Called at each tick and line."""
         lock, snapshot = self.model.view_lock, self.model.snapshot
         if snapshot is None or not lock.due(snapshot.engine):
             return

@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from v2g_console.console.composer_fields import Checked, FieldTexts, Known, check_fields, start_words, typed_power_matches
+from v2g_console.console.composer_fields import Checked, FieldTexts, Known, check_fields, typed_power_matches
 from v2g_console.console.plain.console import PlainConsole, UsageError
 from v2g_console.console.plain.looking import picture
 from v2g_console.console.plain.words import plan_lines, power, request_lines
 from v2g_console.contract.replies import Accepted, PlanView, Refusal, Refused
 from v2g_console.contract.requests import Arm, Operate, Plan
+from v2g_console.domain.start_time import start_words
 from v2g_console.domain.units import counted, duration_text
 
 ARMED_S: Final = 10.0

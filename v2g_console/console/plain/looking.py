@@ -54,6 +54,8 @@ async def fleet(console: PlainConsole, words: list[str]) -> None:
     rows = rows if mask is None else rows[mask[rows]]
     console.say(f"{counted(len(rows), 'vehicle', 'vehicles')} of {grouped(len(shown.fleet))}{f' for {text}' if text else ''}.")
     console.say(*(fleet_row(shown, row) for row in rows[:MOST_LISTED].tolist()))
+    if not len(rows) and wanted.nothing_found:
+        console.say(f"{wanted.nothing_found.capitalize()}.")
     if len(rows) > MOST_LISTED:
         console.say(f"and {grouped(len(rows) - MOST_LISTED)} more: write a filter, for example soc<0.3 site:paris*")
 
@@ -139,14 +141,20 @@ async def silent(console: PlainConsole, _: list[str]) -> None:
 
 async def journal(console: PlainConsole, words: list[str]) -> None:
     """The newest entries, oldest first."""
-    reply = await console.ask_engine(journal_filter(f"kind:{words[0]}" if words else "").request(0, _JOURNAL_ROWS))
+    wanted = journal_filter(f"kind:{words[0].removeprefix('kind:')}" if words else "")
+    if wanted.problem:
+        raise UsageError(f"{wanted.problem[0].upper()}{wanted.problem[1:]}.")
+    reply = await console.ask_engine(wanted.request(0, _JOURNAL_ROWS))
     if reply is None or not isinstance(reply.result, JournalPage):
         return
     rows = reply.result.rows
     if not rows:
         console.say("No entry.")
     console.say(
-        *(f"{row.number} {day_and_clock(row.utc_ms)} {row.by + ': ' if row.by else ''}{row.text or row.kind}" for row in rows[::-1])
+        *(
+            f"{row.number} {day_and_clock(row.utc_ms)} {row.kind}{f' {row.by}' if row.by else ''}{f': {row.text}' if row.text else ''}"
+            for row in rows[::-1]
+        )
     )
 
 

@@ -3,16 +3,17 @@
 import math
 from datetime import UTC, datetime
 
-from v2g_console.console.composer_fields import start_words
 from v2g_console.console.plain.reasons import without_keys
 from v2g_console.console.reason_text import by_count, reason_words
 from v2g_console.contract.alarms import AlarmView
 from v2g_console.contract.link import LinkHealth, LinkState
+from v2g_console.contract.moved_text import moved_words
 from v2g_console.contract.replies import PlanView, VehicleView
 from v2g_console.contract.requests import DispatchFields
 from v2g_console.contract.snapshot import FLEET_STATE_NAMES, ApprovalView, DispatchView, EngineInfo, FleetSummary, Snapshot
-from v2g_console.contract.stop import StopView
+from v2g_console.contract.stop import StopView, lease_ended_text
 from v2g_console.domain.alarm_cycle import AlarmState
+from v2g_console.domain.start_time import start_words
 from v2g_console.domain.units import counted, duration_text, grouped
 from v2g_console.domain.vehicle import Quality
 
@@ -55,6 +56,7 @@ def status_lines(snapshot: Snapshot) -> list[str]:
     active = sum(alarm.active for alarm in snapshot.alarms)
     lines.append(f"Alarms: {active} active, {len(waiting)} not acknowledged.")
     lines += [approval_line(one) for one in snapshot.approvals]
+    lines += [f"Proposal {one.words}." for one in snapshot.proposals]
     lines += [dispatch_line(view) for view in snapshot.dispatches if view.remaining_s is not None or view.ended_ms is None]
     if not snapshot.dispatches:
         lines.append("No dispatch.")
@@ -63,7 +65,7 @@ def status_lines(snapshot: Snapshot) -> list[str]:
 
 def engine_line(engine: EngineInfo) -> str:
     """Who, where, in which mode."""
-    mode = "read-only" if engine.read_only else "read and write"
+    mode = "you only look" if engine.read_only or "stop" in engine.denied else "read and write"
     parts = [f"Engine {engine.name}, version {engine.version}", "ready" if engine.ready else "not ready yet"]
     parts += [f"you are {engine.user}, role {engine.role}", mode, *(["DEMO"] if engine.demo else [])]
     return f"{', '.join(parts)}."
@@ -93,18 +95,23 @@ def stop_line(snapshot: Snapshot) -> str:
     """That STOP is latched, and how far it has come."""
     engine, stop = snapshot.engine, snapshot.stop
     at = "" if engine.stopped_at_ms is None else f" at {clock(engine.stopped_at_ms)}"
-    far = "" if stop is None else f": {stop.confirmed} of {stop.vehicles} released, {stop.waiting} waiting, {stop.silent} silent"
+    far = "" if stop is None else f": {_stop_counts(stop)}"
     return f"STOP IS LATCHED by {engine.stopped_by or 'unknown'}{at}{far}. The command resume lifts it."
 
 
 def stop_lines(stop: StopView) -> list[str]:
     """How far a STOP has come, and who is silent."""
     what = "STOP is latched" if stop.stopped else "Releases"
-    lines = [f"{what}: {stop.confirmed} of {stop.vehicles} released, {stop.waiting} waiting, {stop.silent} silent."]
+    lines = [f"{what}: {_stop_counts(stop)}."]
     lines += [
         f"{one.vehicle_id} at {one.site or 'no site'}, setpoint {own_power(one.setpoint_kw)}: {one.next_step}" for one in stop.who[:100]
     ]
     return [*lines, f"and {len(stop.who) - 100} more."] if len(stop.who) > 100 else lines
+
+
+def _stop_counts(stop: StopView) -> str:
+    settled = f"{stop.confirmed} of {stop.vehicles} confirmed{lease_ended_text(stop.lease_ended)}"
+    return f"{settled}, {stop.waiting} waiting, {stop.silent} silent"
 
 
 def dispatch_line(view: DispatchView) -> str:
@@ -119,6 +126,7 @@ def dispatch_line(view: DispatchView) -> str:
         f"SHORT {grouped(view.shortfall_kw)} kW" if short else "",
         f"{progress.rejected} refused" if progress.rejected else "",
         f"{progress.silent} silent" if progress.silent else "",
+        *moved_words(view),
         view.outcome_reason,
         f"by {view.by}" if view.by else "",
         f"begins {day_and_clock(view.due_ms)}" if view.due_ms is not None else "",
@@ -133,7 +141,10 @@ def dispatch_lines(view: DispatchView) -> list[str]:
     lines = [dispatch_line(view), f"Id {view.dispatch_id}, allocator {view.allocator or 'unknown'}, for {duration_text(view.duration_s)}."]
     lines += [f"Note: {note}." for note in (view.author_note, view.note) if note]
     if view.release.commanded:
-        lines.append(f"Released: {view.release.acked + view.release.limited} of {view.release.commanded}.")
+        release = view.release
+        confirmed = f"{release.acked + release.limited} of {release.commanded} confirmed"
+        silent = f", {release.silent} silent" if release.silent else ""
+        lines.append(f"Releases: {confirmed}{lease_ended_text(release.lease_ended)}{silent}.")
     if view.limits:
         lines.append(f"Limited by: {', '.join(f'{name} {grouped(kw)} kW' for name, kw in view.limits)}.")
     if view.left_out:

@@ -103,6 +103,9 @@ class AlarmsScreen(ListingScreen):
         alarm = self._chosen(ANSWERABLE | {AlarmState.ACKNOWLEDGED}, "it can't be shelved")
         if alarm is not None and alarm.priority == CRITICAL:
             self._operating.say("critical alarms can't be shelved: acknowledge it (a) and mend its cause", "warning")
+        elif alarm is not None and not alarm.active:
+            gone = alarm.kind.replace("_", " ")
+            self._operating.say(f"{gone} is gone already, there is nothing to keep quiet: acknowledge it (a)", "warning")
         elif alarm is not None:
             await shelve(self._operating, alarm)
 

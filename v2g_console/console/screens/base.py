@@ -16,6 +16,7 @@ from v2g_console.console.textual_private import rebind
 from v2g_console.console.widgets.action_bar import ActionBar
 from v2g_console.console.widgets.banner import Banner, ack_key
 from v2g_console.console.widgets.header import HeaderLine
+from v2g_console.console.widgets.notice_bar import NoticeBar
 from v2g_console.console.widgets.replay_bar import ReplayBar
 from v2g_console.console.widgets.site_strip import SiteStrip
 from v2g_console.contract.snapshot import Snapshot
@@ -61,6 +62,7 @@ class ConsoleScreen(Screen[None]):
             yield ReplayBar(self.model.replay, self.glyphs)
         yield from self.compose_body()
         yield ActionBar(self.model, self.scope)
+        yield NoticeBar(self.glyphs)
 
     def compose_body(self) -> Iterable[Widget]:
         """The widgets between banner and footer."""
@@ -91,6 +93,7 @@ class ConsoleScreen(Screen[None]):
         for bar in self.query(ReplayBar):
             bar.show_replay()
         self.query_one(ActionBar).show_model()
+        self.query_one(NoticeBar).show_notices()
         if self.model.snapshot is not None:
             self.apply_snapshot(self.model.snapshot)
 
@@ -104,5 +107,5 @@ class ConsoleScreen(Screen[None]):
 
     def do_back(self) -> None:
         """Leave this screen, once: a second key of the same burst must not take the one below with it."""
-        if self.is_current:
+        if self.is_active:
             self.dismiss()

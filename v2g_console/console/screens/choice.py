@@ -106,9 +106,9 @@ class ChoiceDialog(ModalScreen[str]):
         self._choose(self.safe)
 
     def _choose(self, choice: Choice, *, held: bool = False) -> None:
-        if not self.is_current:
+        if not self.is_active:
             return  # answered already: a second key of the same burst must not take the screen below with it
         if choice == self.safe or self._answer_key.decided(held=held):
             self.dismiss(choice.value)
         else:
-            self.query_one(Vertical).border_subtitle = line((" too soon: let go of the key, read, press it again ", "bold $warning"))
+            self.query_one(Vertical).border_subtitle = line((" held or doubled: press again in 2 s ", "bold $warning"))

@@ -14,10 +14,10 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from v2g_console.console.actions import Scope, action_of, actions_of, shown_key
-from v2g_console.console.background import start_work
-from v2g_console.console.composer_changes import changed_rows
-from v2g_console.console.composer_fields import Known, typed_power_matches
-from v2g_console.console.composer_flow import ARMED_S, ComposerFlow, Step
+from v2g_console.console.background import start_work, still_there
+from v2g_console.console.composer_changes import after_changes
+from v2g_console.console.composer_fields import FieldTexts, Known, typed_power_matches
+from v2g_console.console.composer_flow import ComposerFlow, Step, armed_for_s
 from v2g_console.console.composer_preview import preview_rows
 from v2g_console.console.composer_words import changed_text, keys_line, no_plan_rows, refused_text, sent_text
 from v2g_console.console.glyphs import Glyphs
@@ -30,7 +30,7 @@ from v2g_console.console.screens.base import bindings_of
 from v2g_console.console.tagging import caution_dialog
 from v2g_console.console.textual_private import rebind
 from v2g_console.console.widgets.banner import Banner
-from v2g_console.console.widgets.composer_form import ArmedPanel, ComposerForm
+from v2g_console.console.widgets.composer_form import ArmedPanel, ComposerForm, choosing_keys
 from v2g_console.console.widgets.header import HeaderLine
 from v2g_console.console.widgets.lines import Lines
 from v2g_console.console.widgets.text_pane import TextPane
@@ -45,10 +45,10 @@ REPLAN_S: Final = 3.0
 COUNT_S: Final = 0.25
 
 
-class ComposerScreen(ModalScreen[str | None]):
+class ComposerScreen(ModalScreen[None]):
     """`Enter` arms the plan on show, `F5` sends it while it is armed, `Esc` steps back; also from a send that is held for `send_delay_s`.
 
-    Returns the dispatch's id, None if nothing was sent. Nothing that has the focus can send, and no key can both arm and send.
+    Nothing that has the focus can send, and no key can both arm and send.
     """
 
     scope: ClassVar[Scope] = Scope.COMPOSER
@@ -68,17 +68,17 @@ class ComposerScreen(ModalScreen[str | None]):
         monotonic_s: Callable[[], float] = time.monotonic,
         send_delay_s: float = 0.0,
         vehicles: tuple[str, ...] = (),
+        start: FieldTexts | None = None,
     ) -> None:
-        """`vehicles`: ids of the marked vehicles that the dispatch is limited to; () for the whole fleet."""
+        """`vehicles`: ids of the marked vehicles that the dispatch is limited to; () for the whole fleet. `start`: the fields at first."""
         super().__init__()
-        self.model = model
-        self.glyphs = glyphs
-        self._vehicles = vehicles
+        self.model, self.glyphs = model, glyphs
+        self._vehicles, self._start = vehicles, start or FieldTexts()
         self.flow = ComposerFlow(monotonic_s, send_delay_s)
         rebind(self, bindings_of(actions_of(self.scope), model.keys), model.keys)
         self._debounce: Timer | None = None
         self._says: tuple[str, ...] = ()
-        self._alert = False
+        self._alert = self._over = False
         self._drawn_told: Content | None = None
         self._before: PlanView | None = None
         self._must_type = False
@@ -91,7 +91,7 @@ class ComposerScreen(ModalScreen[str | None]):
         with Vertical(id="composer-box") as box:
             scope = f"to {counted(len(self._vehicles), 'marked vehicle', 'marked vehicles')} " if self._vehicles else ""
             box.border_title = line(f" New dispatch {scope}")
-            yield ComposerForm(self.glyphs, self._known(), self._vehicles)
+            yield ComposerForm(self.glyphs, self._known(), self._vehicles, self._start)
             yield ArmedPanel(self.glyphs)
             yield TextPane(id="composer-preview")
             yield Static(id="composer-says")
@@ -169,7 +169,18 @@ class ComposerScreen(ModalScreen[str | None]):
             return
         if self.flow.step is Step.SENDING:
             self._say_outside("left while sending: look whether the dispatch is there", "warning")
-        self.dismiss(None)
+        self._leave()
+
+    def _leave(self) -> None:
+        """Leave, once; while another question is above, after that one."""
+        self._over = True
+        if self.is_active:
+            self.dismiss(None)
+
+    def on_screen_resume(self) -> None:
+        """The question above is answered."""
+        if self._over:
+            self._leave()
 
     def _disarm(self, told: str, *, alert: bool = False) -> None:
         self.flow.disarm()
@@ -193,10 +204,7 @@ class ComposerScreen(ModalScreen[str | None]):
 
     def _known(self) -> Known:
         snapshot = self.model.snapshot
-        if snapshot is None:
-            return Known()
-        fleet = snapshot.fleet
-        return Known(fleet.sites, fleet.segments, snapshot.engine.allocators)
+        return Known() if snapshot is None else Known(snapshot.fleet.sites, snapshot.fleet.segments, snapshot.engine.allocators)
 
     def _fields_changed(self) -> None:
         checked = self.query_one(ComposerForm).check()
@@ -271,18 +279,11 @@ class ComposerScreen(ModalScreen[str | None]):
             return
         if isinstance(reply, Accepted):
             plan = reply.result if isinstance(reply.result, PlanView) else None
-            self.flow.armed(plan, self._armed_for_s(plan))
+            self.flow.armed(plan, armed_for_s(plan, self.model))
             self.query_one(ArmedPanel).focus()
         else:
             self._step_back(reply)
         self._draw()
-
-    def _armed_for_s(self, plan: PlanView | None) -> float:
-        snapshot = self.model.snapshot
-        if plan is None or plan.armed_until_ms is None or snapshot is None:
-            return ARMED_S
-        engine_now_ms = snapshot.utc_ms + self.model.contact().age_s * 1000
-        return (plan.armed_until_ms - engine_now_ms) / 1000
 
     def _operated(self, reply: Reply) -> None:
         if isinstance(reply, Accepted):
@@ -291,22 +292,18 @@ class ComposerScreen(ModalScreen[str | None]):
                 self._say_outside(sent_text(self.flow.plan, self.flow.request))
             if isinstance(self.app, OperatingApp):
                 self.app.outcomes.follow(Act(reply.dispatch_id, "sent"), self.model.snapshot)
-            if self.is_attached:
-                self.dismiss(reply.dispatch_id)
-            return
-        if reply.reason is Refusal.NEEDS_APPROVAL:
+            self._leave()
+        elif reply.reason is Refusal.NEEDS_APPROVAL:
             # Nothing more to do here: the plan is with the engine, and it is the second person's turn.
             self._say_outside(f"{reply.message}: NOT SENT, it waits for a second person. {reply.hint}".strip(), "warning")
-            if self.is_attached:
-                self.dismiss(None)
-            return
-        if not self.is_attached:
+            self._leave()
+        elif still_there(self):
+            self._step_back(reply)
+            self.query_one(ComposerForm).enter()
+            self._draw()
+        else:
             unknown = reply.reason is Refusal.INTERNAL and not reply.request
             self._say_outside(f"{reply.message}: {reply.hint}" if unknown else f"not sent: {refused_text(reply)}", "error")
-            return
-        self._step_back(reply)
-        self.query_one(ComposerForm).enter()
-        self._draw()
 
     def _step_back(self, reply: Refused) -> None:
         self._before = self.flow.plan
@@ -338,7 +335,8 @@ class ComposerScreen(ModalScreen[str | None]):
             # Whether a send arrived is unknown then, and must not read as a refusal.
             told = "it is not known whether it was sent: look at the dispatches" if isinstance(request, Operate) else "nothing was sent"
             reply = Refused(request="", reason=Refusal.INTERNAL, message=f"the engine does not answer: {error}", hint=told)
-        answered(reply)
+        if still_there(self) or isinstance(request, Operate):  # what became of a send is told in any case
+            answered(reply)
 
     def _count_down(self) -> None:
         if self.flow.step is Step.HELD:
@@ -376,7 +374,12 @@ class ComposerScreen(ModalScreen[str | None]):
         preview = self.query_one("#composer-preview", TextPane)
         preview.show(self._preview(max(1, preview.size.width - 1), preview.size.height))
         self._draw_told()
-        self.query_one("#composer-keys", Lines).show([keys_line(step, preview.max_scroll_y > 0, self._send_key, self.size.width)])
+        keys = keys_line(step, preview.max_scroll_y > 0, self._send_key, self.size.width, choosing_keys(self.focused))
+        self.query_one("#composer-keys", Lines).show([keys])
+
+    def on_descendant_focus(self) -> None:
+        """Each field has keys of its own."""
+        self._draw()
 
     def _preview(self, width_cells: int, height_lines: int) -> list[Content]:
         plan = self.flow.plan
@@ -384,9 +387,7 @@ class ComposerScreen(ModalScreen[str | None]):
             return [line(("the plan shows when the fields are right", "$muted"))]
         if plan is None:
             return no_plan_rows(self._says, self.flow.arm_when_planned)
-        rows = preview_rows(plan, width_cells, height_lines, self.glyphs)
-        if self._before is not None and (self._before.plan_id, self._before.revision) != (plan.plan_id, plan.revision):
-            rows = [*changed_rows(self._before, plan, self.glyphs), line(""), *rows]
+        rows = after_changes(self._before, plan, preview_rows(plan, width_cells, height_lines, self.glyphs), self.glyphs)
         # An older plan stays readable while the new one is made, but never looks like the new one.
         return rows if self.flow.current else [line(("planning: what follows is the plan before the last change", "bold")), *rows]
 

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
-from v2g_console.console.background import start_work
+from v2g_console.console.background import start_work, still_there
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ENGINE_LATE_S, ConsoleModel
 from v2g_console.console.operating import OperatingApp
@@ -19,7 +19,7 @@ from v2g_console.console.safe_text import line, pad_text
 from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.steady_ask import trouble_text
 from v2g_console.console.times import clock_of, span_text
-from v2g_console.console.widgets.text_pane import TextPane, beside, field, title
+from v2g_console.console.widgets.text_pane import TextPane, beside, field, folded, title
 from v2g_console.contract.configuration import ConfigurationView
 from v2g_console.contract.events import DispatchProgress, Event
 from v2g_console.contract.replies import Accepted, Reply
@@ -44,7 +44,7 @@ class DiagnosticsScreen(ConsoleScreen):
 
     def __init__(self, model: ConsoleModel, glyphs: Glyphs) -> None:
         super().__init__(model, glyphs)
-        self._configuration = [line(("asking the engine", "$muted"))]
+        self._configuration: ConfigurationView | str = "asking the engine"
 
     def on_mount(self) -> None:
         """Ask once what the engine was started with: it does not change."""
@@ -58,11 +58,9 @@ class DiagnosticsScreen(ConsoleScreen):
         except OSError as error:
             reply = error
         found = reply.result if isinstance(reply, Accepted) else None
-        if isinstance(found, ConfigurationView):
-            self._configuration = configuration_rows(found)
-        else:
-            self._configuration = [line((trouble_text(reply) or "the engine does not tell", "$muted"))]
-        self.refresh_from_model()
+        self._configuration = found if isinstance(found, ConfigurationView) else trouble_text(reply) or "the engine does not tell"
+        if still_there(self):
+            self.refresh_from_model()
 
     def compose_body(self) -> Iterable[Widget]:
         """One text."""
@@ -86,8 +84,10 @@ class DiagnosticsScreen(ConsoleScreen):
         width = max(20, self.size.width - 3)
         engine, rest = engine_rows(snapshot, self.glyphs), [*console, line(""), *version_rows(snapshot)]
         top = beside(engine, rest, width // 2) if width >= TWO_COLUMNS_FROM_CELLS else [*engine, line(""), *rest]
-        settings = [title("Configuration"), *self._configuration]
-        self.query_one(TextPane).show([*top, line(""), *_told_rows(told), line(""), *event_rows(self.model), line(""), *settings])
+        known = self._configuration
+        settings = configuration_rows(known, width) if isinstance(known, ConfigurationView) else [line((known, "$muted"))]
+        page = [*top, line(""), *_told_rows(told), line(""), *event_rows(self.model), line(""), title("Configuration")]
+        self.query_one(TextPane).show([*(part for row in page for part in folded(row, width)), *settings])
 
 
 def engine_rows(snapshot: Snapshot, glyphs: Glyphs) -> list[Content]:
@@ -110,15 +110,22 @@ def engine_rows(snapshot: Snapshot, glyphs: Glyphs) -> list[Content]:
     ]
 
 
-def configuration_rows(found: ConfigurationView) -> list[Content]:
-    """A line a key: value and origin; what somebody set stands out from the defaults."""
+def configuration_rows(found: ConfigurationView, width_cells: int) -> list[Content]:
+    """A line a key: value and origin; what somebody set stands out from the defaults. What is too long has its origin on the next line."""
     if not found.rows:
         return [line(("the engine was started without one", "$muted"))]
     cells = max(len(one.key) for one in found.rows)
-    return [
-        line((pad_text(one.key, cells + 2), "$muted" if one.origin == "default" else ""), one.value, (f"  {one.origin}", "$muted"))
-        for one in found.rows
-    ]
+    shown = []
+    for one in found.rows:
+        style = "$muted" if one.origin == "default" else ""
+        origin = (one.origin, "$muted")
+        whole = line((pad_text(one.key, cells + 2), style), one.value, "  ", origin)
+        if whole.cell_length <= width_cells:
+            shown.append(whole)
+        else:
+            shown += folded(line((one.key, style), "  ", one.value), width_cells)
+            shown += folded(line("    ", origin), width_cells, 4)
+    return shown
 
 
 def version_rows(snapshot: Snapshot) -> list[Content]:

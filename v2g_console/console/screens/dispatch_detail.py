@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from v2g_console.console.actions import Scope
-from v2g_console.console.dispatch_text import HEAD_LINES, head_rows, more_rows, why_rows
+from v2g_console.console.dispatch_text import HEAD_LINES, head_rows, more_rows, note_rows, why_rows
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel, is_active
 from v2g_console.console.safe_text import line, safe_text
@@ -142,7 +142,7 @@ class DispatchDetailScreen(ConsoleScreen):
         if self._trouble:
             rows[-1] = line((f"{self.glyphs.warn} {self._trouble}", "bold $warning"))
         head.show(rows)
-        more = more_rows(view, self._strategy(), width)
+        more = [*note_rows(view, width, rows)[: max(1, self.size.height // 4)], *more_rows(view, self._strategy(), width)]
         chart_lines, why_lines = self._shares(len(more))
         self.query_one("#dispatch-more", Lines).show(more)
         narrow = width < 100

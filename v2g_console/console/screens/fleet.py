@@ -92,7 +92,8 @@ class FleetScreen(ConsoleScreen):
     @on(Input.Changed, "#fleet-filter")
     def filter_typed(self, event: Input.Changed) -> None:
         """Filter at each keystroke; what can't be understood is told and leaves the list alone."""
-        self._say(self._table.set_filter(event.value))
+        problem = self._table.set_filter(event.value)
+        self._say(problem or (None if self._table.shown else parse_filter(event.value).nothing_found or None))
         self._show_counts()
 
     @on(Input.Submitted, "#fleet-filter")

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
-from v2g_console.console.background import start_work
+from v2g_console.console.background import start_work, still_there
 from v2g_console.console.export import export_folder, write_text
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
@@ -62,6 +62,8 @@ class HandoverScreen(ConsoleScreen):
             reply = await self.model.request(Handover())
         except OSError as error:
             reply = error
+        if not still_there(self):
+            return
         if isinstance(reply, Accepted) and isinstance(reply.result, HandoverView):
             self._lines = handover_lines(reply.result)
             said = [

@@ -11,10 +11,10 @@ from textual.content import Content
 from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
-from v2g_console.console.background import start_work
+from v2g_console.console.background import start_work, still_there
 from v2g_console.console.export import export_folder, write_export
 from v2g_console.console.glyphs import Glyphs
-from v2g_console.console.journal_filter import KEYS, JournalFilter, journal_filter
+from v2g_console.console.journal_filter import JournalFilter, journal_filter
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.operating import OperatingApp
 from v2g_console.console.safe_text import line
@@ -66,8 +66,8 @@ class JournalScreen(ListingScreen):
 
     def counts(self) -> Content:
         """How many entries are here; what is wrong with the filter or the journal."""
-        if self._filter.unknown:
-            return line((f"{self.glyphs.warn} no filter {self._filter.unknown}:, there are {', '.join(f'{key}:' for key in KEYS)}", "bold"))
+        if self._filter.problem:
+            return line((f"{self.glyphs.warn} {self._filter.problem}", "bold"))
         if self._trouble:
             return line((f"{self.glyphs.warn} {self._trouble}", "bold $warning"))
         shown = self.table.shown
@@ -147,7 +147,7 @@ class JournalScreen(ListingScreen):
             reply = await self.model.request(wanted.request(0, PAGE_ENTRIES))
         except OSError as error:
             reply = error
-        if wanted.asked != self._filter.asked:
+        if wanted.asked != self._filter.asked or not still_there(self):
             return  # an answer to what nobody asks any more
         self._asking, self._trouble = "", trouble_text(reply)
         if isinstance(reply, Accepted) and isinstance(reply.result, JournalPage):
@@ -180,7 +180,8 @@ class JournalScreen(ListingScreen):
             return
         finally:
             self._fetching = False
-        if isinstance(reply, Accepted) and isinstance(reply.result, JournalPage) and asked == self._filter.asked:
+        wanted = asked == self._filter.asked and still_there(self)
+        if wanted and isinstance(reply, Accepted) and isinstance(reply.result, JournalPage):
             last = self._rows[-1].number if self._rows else 0
             self._rows += [row for row in reply.result.rows if row.number < last]
             self._more = reply.result.more

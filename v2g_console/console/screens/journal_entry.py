@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
-from v2g_console.console.background import start_work
+from v2g_console.console.background import start_work, still_there
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.safe_text import line
@@ -59,6 +59,8 @@ class JournalEntryScreen(ConsoleScreen):
             reply = await self.model.request(JournalEntry(number=self.number))
         except OSError as error:
             reply = error
+        if not still_there(self):
+            return
         if isinstance(reply, Accepted) and isinstance(reply.result, JournalEntryView):
             self._say(line((f"entry {self.number}", "bold")))
             self.query_one(TextPane).show(entry_rows(reply.result.json))

@@ -108,9 +108,13 @@ class ListingScreen(ConsoleScreen):
         written = self.query_one(".listing-filter", Input)
         self.query_one(".listing-head").display = self.size.height >= HEAD_FROM_LINES or written.has_focus or bool(written.value)
         for about in self.query(".listing-about"):
-            lines = min(self.about_lines, max(0, self.size.height - LIST_LINES))
+            lines = min(self.lines_below(), max(0, self.size.height - LIST_LINES))
             about.styles.height = lines
             about.display = lines > 0
+
+    def lines_below(self) -> int:
+        """How many of `about_lines` there are at this height."""
+        return self.about_lines
 
     def draw_around(self) -> None:
         """Counts, and what is under the cursor."""

@@ -93,7 +93,7 @@ class NoteDialog(ModalScreen[Noted | None]):
     def go_on(self, event: Input.Submitted) -> None:
         """Leave with the note, if there is one."""
         event.stop()
-        if not self.is_current:
+        if not self.is_active:
             return  # left already: a second key of the same burst must not take the screen below with it
         if event.value.strip():
             self.dismiss(Noted(tuple(self._picked), event.value.strip()))

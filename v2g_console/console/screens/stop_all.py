@@ -69,7 +69,8 @@ class StopAllScreen(ModalScreen[None]):
 
     def action_leave(self) -> None:
         """Close; what is still open goes on."""
-        self.dismiss()
+        if self.is_active:  # a second key of the same burst must not take the screen below with it
+            self.dismiss()
 
 
 def row_of(one: SiteOutcome) -> Content:

@@ -14,14 +14,15 @@ from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.steady_ask import SteadyAsk, trouble_text
 from v2g_console.console.times import clock_of, span_text
 from v2g_console.console.widgets.lines import Lines
-from v2g_console.console.widgets.text_pane import TextPane
+from v2g_console.console.widgets.text_pane import TextPane, folded
 from v2g_console.contract.replies import Accepted, Reply
 from v2g_console.contract.requests import StopList
 from v2g_console.contract.snapshot import Snapshot
-from v2g_console.contract.stop import SilentVehicle, StopView
+from v2g_console.contract.stop import SilentVehicle, StopView, lease_ended_text
 from v2g_console.domain.units import grouped, power_text
 
-_NAME_CELLS: Final = 24
+_NAME_CELLS: Final = 12
+_INDENT_CELLS: Final = 4
 
 
 class StopListScreen(ConsoleScreen):
@@ -65,7 +66,8 @@ class StopListScreen(ConsoleScreen):
         head = head_lines(self._view)
         head[-1] = line((self._trouble, "$warning")) if self._trouble else head[-1]
         self.query_one("#stop-head", Lines).show(head)
-        self.query_one(TextPane).show(silent_rows(self._view, self.glyphs))
+        pane = self.query_one(TextPane)
+        pane.show(silent_rows(self._view, self.glyphs, pane.scrollable_content_region.width or self.size.width))
 
 
 def head_lines(view: StopView) -> list[Content]:
@@ -73,19 +75,21 @@ def head_lines(view: StopView) -> list[Content]:
     at = "" if view.at_ms is None else f" at {clock_of(view.at_ms)}"
     reason = f": {safe_text(view.reason, 80)}" if view.reason else ""
     latched = f"STOP is latched by {safe_text(view.by, 20)}{at}{reason}" if view.stopped else "STOP is not latched"
-    counts = f"{grouped(view.confirmed)} of {grouped(view.vehicles)} vehicles confirmed, {grouped(view.waiting)} waited for"
+    settled = f"{grouped(view.confirmed)} of {grouped(view.vehicles)} vehicles confirmed{lease_ended_text(view.lease_ended)}"
+    counts = f"{settled}, {grouped(view.waiting)} waited for"
     silent = (f", {grouped(view.silent)} silent", "bold $warning" if view.silent else "")
     down = "the link is down: releases go out when it is back" if view.link_down else ""
     return [line((latched, "bold")), line(counts, silent), line((down, "bold $warning"))]
 
 
-def silent_rows(view: StopView, glyphs: Glyphs) -> list[Content]:
-    """Two lines a vehicle: what is known of it, and the next step by hand."""
+def silent_rows(view: StopView, glyphs: Glyphs, width_cells: int) -> list[Content]:
+    """What is known of each vehicle, and the next step by hand: on as many lines as they need, since a step that is cut can't be done."""
     if not view.who:
         return [line(("no vehicle is silent" if not view.waiting else "no vehicle is silent so far", "$muted"))]
     rows: list[Content] = []
     for silent in view.who:
-        rows += [_known(silent, glyphs), line("    ", (safe_text(silent.next_step, 240), ""))]
+        rows += folded(_known(silent, glyphs), width_cells, _INDENT_CELLS)
+        rows += [line(" " * _INDENT_CELLS) + row for row in folded(line(safe_text(silent.next_step, 240)), width_cells - _INDENT_CELLS, 0)]
     more = view.silent - len(view.who)
     return [*rows, line((f"and {grouped(more)} more", "$muted"))] if more > 0 else rows
 

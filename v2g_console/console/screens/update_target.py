@@ -1,7 +1,8 @@
 """The dialog for a new target of a running dispatch: a field that checks itself, what is asked for now, and what the engine could give."""
 
 import math
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,11 +14,12 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from v2g_console.console.actions import state_text
-from v2g_console.console.background import start_work
+from v2g_console.console.background import start_work, still_there
 from v2g_console.console.composer_fields import Word, direction_words, read_power
 from v2g_console.console.composer_preview import limit_words
 from v2g_console.console.model import ConsoleModel, is_active
 from v2g_console.console.safe_text import line, safe_text
+from v2g_console.console.steady_ask import trouble_text
 from v2g_console.console.widgets.lines import Lines
 from v2g_console.contract.replies import PlanView, Refused, Reply, Result
 from v2g_console.contract.requests import Plan
@@ -25,14 +27,32 @@ from v2g_console.contract.snapshot import DispatchView, Snapshot
 from v2g_console.domain.signal import UnknownSignalError, WrongDirectionError, parse_signal
 from v2g_console.domain.units import counted, grouped, regulation_text
 
-NOTABLE_KW = 0.05
-DEBOUNCE_S = 0.15
+NOTABLE_KW: Final = 0.05
+DEBOUNCE_S: Final = 0.15
+PREVIEW_WAIT_S: Final = 5.0
+"""Without a preview after this long the operator may go on: a slow engine must not make a new target in an emergency impossible."""
 
 
-class UpdateTargetDialog(ModalScreen[float | None]):
-    """Returns the new target in kW with its sign, None for none. Sends nothing: Enter leads to a question, Escape leaves.
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a new target would come to, in lines. Not `known`: the engine did not say, and the first line tells why."""
 
-    `preview`: what the engine says that the target in the field would come to, in words; () while it has not answered.
+    lines: tuple[str, ...]
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NewTarget:
+    """What was written, in kW with its sign, and the preview of exactly that power."""
+
+    power_kw: float
+    preview: Preview
+
+
+class UpdateTargetDialog(ModalScreen[NewTarget | None]):
+    """Returns the new target with its preview, None for none. Sends nothing: Enter leads to a question, Escape leaves.
+
+    Enter before the preview is there waits for it, `PREVIEW_WAIT_S` at most; an edit meanwhile takes that Enter back.
 
     The field starts with the present target, so that Enter without an edit changes nothing; it takes no letters, so that the key that
     opened the dialog can't spoil it.
@@ -62,8 +82,10 @@ class UpdateTargetDialog(ModalScreen[float | None]):
         super().__init__()
         self.model = model
         self._view = view
-        self.preview: tuple[str, ...] = ()
-        self._debounce: Timer | None = None
+        self._preview: Preview | None = None  # of the power in the field
+        self._going_on = False  # Enter was pressed for it
+        self._rest: Timer | None = None
+        self._wait: Timer | None = None
         self._asked = 0
 
     def compose(self) -> ComposeResult:
@@ -96,28 +118,47 @@ class UpdateTargetDialog(ModalScreen[float | None]):
     @on(Input.Changed)
     def typed(self) -> None:
         """Check at each keystroke; ask the engine what it would come to once the typing rests."""
-        self._asked, self.preview = self._asked + 1, ()
-        if self._debounce is not None:
-            self._debounce.stop()
+        self._forget()
         power_kw, _ = check_target(self.query_one(Input).value, self._view)
         if power_kw is not None:
-            self._debounce = self.set_timer(DEBOUNCE_S, lambda: self._plan(power_kw))
+            self._rest = self.set_timer(DEBOUNCE_S, lambda: self._plan(power_kw))
         self._draw()
 
     @on(Input.Submitted)
     def go_on(self, event: Input.Submitted) -> None:
-        """Leave with the new target if it is one."""
+        """Leave with the new target, if it is one, and as soon as it is known what it comes to."""
         event.stop()
         power_kw, _ = check_target(event.value, self._view)
-        if power_kw is not None:
-            self.dismiss(power_kw)
+        if power_kw is None:
+            return
+        if self._preview is not None:
+            self._leave_with(power_kw, self._preview)
+            return
+        self._going_on = True
+        if self._wait is None:
+            self._plan(power_kw)
+        self._draw()
 
     def action_leave(self) -> None:
         """Change nothing."""
-        self.dismiss(None)
+        self._forget()
+        if self.is_active:
+            self.dismiss(None)
+
+    def _forget(self) -> None:
+        """Whatever was asked, and meant, is about another power."""
+        self._asked, self._preview, self._going_on = self._asked + 1, None, False
+        for timer in (self._rest, self._wait):
+            if timer is not None:
+                timer.stop()
+        self._rest = self._wait = None
 
     def _plan(self, power_kw: float) -> None:
-        start_work(self, "preview", self._ask, self._asked, power_kw, exclusive=True)
+        if self._rest is not None:
+            self._rest.stop()
+        number = self._asked
+        self._wait = self.set_timer(PREVIEW_WAIT_S, lambda: self._heard(number, power_kw, WAITED_OUT))
+        start_work(self, "preview", self._ask, number, power_kw, exclusive=True)
 
     async def _ask(self, number: int, power_kw: float) -> None:
         view = self._view
@@ -126,9 +167,23 @@ class UpdateTargetDialog(ModalScreen[float | None]):
             reply: Reply | OSError = await self.model.request(request)
         except OSError as error:  # ConnectionError and TimeoutError are among them
             reply = error
-        if number == self._asked:  # else something else is in the field by now
-            self.preview = preview_words(reply)
-            self._draw()
+        self._heard(number, power_kw, preview_of(reply))
+
+    def _heard(self, number: int, power_kw: float, preview: Preview) -> None:
+        """A preview came, or was waited for long enough; one that comes later still takes the place of having none."""
+        if number != self._asked or not still_there(self) or (self._preview is not None and self._preview.known):
+            return  # something else is in the field by now, or the dialog is left
+        self._preview = preview
+        still_kw, _ = check_target(self.query_one(Input).value, self._view)
+        if self._going_on and self.is_active and still_kw == power_kw:
+            self._leave_with(power_kw, preview)
+            return
+        self._going_on = False  # another question is above, or the dispatch went on: Enter is wanted again
+        self._draw()
+
+    def _leave_with(self, power_kw: float, preview: Preview) -> None:
+        self._forget()
+        self.dismiss(NewTarget(power_kw, preview))
 
     def _draw(self) -> None:
         view = self._view
@@ -137,7 +192,12 @@ class UpdateTargetDialog(ModalScreen[float | None]):
         now = f"target {regulation_text(view.requested_kw)}, acknowledged {regulation_text(view.acknowledged_kw)}"
         self.query_one("#target-now", Lines).show([line((head, "bold")), line(now)])
         self.query_one("#target-says", Lines).show([line((word.text, "bold $warning" if word.wrong else "$muted"))])
-        self.query_one("#target-plan", Lines).show([line(words) for words in self.preview])
+        self.query_one("#target-plan", Lines).show([line(words) for words in self._preview_lines()])
+
+    def _preview_lines(self) -> tuple[str, ...]:
+        if self._preview is not None:
+            return self._preview.lines
+        return (f"asking the engine what it comes to, {PREVIEW_WAIT_S:g} s at most",) if self._going_on else ()
 
 
 def check_target(text: str, view: DispatchView) -> tuple[float | None, Word]:
@@ -160,28 +220,27 @@ def check_target(text: str, view: DispatchView) -> tuple[float | None, Word]:
     return power_kw, Word(f"{regulation_text(power_kw)}, {direction_words(power_kw)}{turned}")
 
 
-def preview_words(reply: Reply | OSError) -> tuple[str, ...]:
+def no_preview(reason: str) -> Preview:
+    """None is known, and why."""
+    return Preview((f"no preview: {reason}",), known=False)
+
+
+WAITED_OUT: Final = no_preview(f"the engine has not answered within {PREVIEW_WAIT_S:g} s")
+
+
+def preview_of(reply: Reply | OSError) -> Preview:
     """What a new target would come to: power, vehicles, what limits it; or why the engine does not say."""
-    if isinstance(reply, OSError):
-        return (f"no preview: the engine does not answer: {reply}",)
-    if isinstance(reply, Refused):
-        return (f"no preview: {reply.message}{f' ({reply.hint})' if reply.hint else ''}",)
+    if isinstance(reply, OSError | Refused):
+        return no_preview(trouble_text(reply))
     plan = reply.result
     if not isinstance(plan, PlanView) or plan.moved is None:
-        return ("no preview: the engine says nothing about it",)
+        return no_preview("the engine says nothing about it")
     missing = f", {grouped(plan.shortfall_kw, 1)} kW short" if plan.shortfall_kw >= NOTABLE_KW else ", nothing is missing"
     moved = counted(plan.moved, "vehicle gets", "vehicles get")
     limited = f"limited by {limit_words(plan.limits)}" if plan.limits else ""
-    return tuple(
-        filter(
-            None,
-            (
-                f"can give {regulation_text(plan.allocated_kw)}{missing}" if plan.requested_kw else "",
-                f"{moved} another setpoint; {grouped(plan.eligible)} can take part",
-                limited,
-            ),
-        )
-    )
+    given = f"can give {regulation_text(plan.allocated_kw)}{missing}" if plan.requested_kw else ""
+    who = f"{moved} another setpoint; {grouped(plan.eligible)} can take part"
+    return Preview(tuple(filter(None, (given, who, limited))))
 
 
 def updated_text(before: DispatchView, power_kw: float, result: Result) -> str:

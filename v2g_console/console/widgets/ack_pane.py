@@ -12,6 +12,7 @@ from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.times import latency_text
 from v2g_console.console.widgets.pane import Pane, age_mark, packed
 from v2g_console.contract.snapshot import LATENCY_BINS_MS, AckProgress, Snapshot
+from v2g_console.contract.starting import starts_text
 from v2g_console.domain.units import grouped
 
 Word = tuple[str, str]
@@ -32,6 +33,8 @@ class AckPane(Pane):
         view = self.model.selected_dispatch()
         if view is None:
             return [line(("Nothing to acknowledge yet", "$muted"))]
+        if starts_text(view):
+            return [line((f"{starts_text(view)}: no vehicle is asked before", "$muted")).truncate(width_cells, ellipsis=True)]
         if shows_release(view):
             progress = view.progress
             before = answers_text(progress.acked, progress.limited, progress.rejected, progress.silent, progress.commanded, progress.let_go)
@@ -56,7 +59,9 @@ def release_words(release: AckProgress, glyphs: Glyphs) -> list[Word]:
     """`released 371 of 400`, who is waited for and who is silent: of vehicles that are sent back, not of their commands before."""
     words: list[Word] = [(f"released {grouped(release.acked + release.limited)} of {grouped(release.commanded)}", "bold")]
     words.append((f"silent {grouped(release.silent)}{glyphs.warn if release.silent else ''}", "bold $warning" if release.silent else ""))
-    waiting = release.commanded - release.acked - release.limited - release.silent
+    if release.lease_ended:
+        words.append((f"lease ended {grouped(release.lease_ended)}", ""))
+    waiting = release.commanded - release.acked - release.limited - release.lease_ended - release.silent
     return [*words, (f"waiting {grouped(waiting)}", "")] if waiting > 0 else words
 
 

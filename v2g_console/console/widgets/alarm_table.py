@@ -18,6 +18,17 @@ STATE_WORDS: Final = {
 }
 
 
+SHORT_STATE_WORDS: Final = {
+    AlarmState.UNACKNOWLEDGED: "NEW",
+    AlarmState.ACKNOWLEDGED: "ackd",
+    AlarmState.RETURNED: "gone",
+    AlarmState.SHELVED: "shelf",
+    AlarmState.NORMAL: "over",
+}
+_LEAST_CELLS: Final = 30
+"""Below this a row is priority, state and kind: what it says in full stands below the list, or behind Enter."""
+
+
 class AlarmTable(RecordTable[AlarmView]):
     """What wants an answer, in the engine's order. `utc_ms` is the time of the picture, for ages."""
 
@@ -36,7 +47,9 @@ class AlarmTable(RecordTable[AlarmView]):
         return f"{record.kind} {STATE_WORDS[record.state]} {record.text} {record.acknowledged_by} {record.shelved_by}"
 
     def all_columns(self, width_cells: int) -> list[Column]:
-        """Priority, state and text always."""
+        """Priority and state always, and what it is: in words, or by its kind where there is no room for words."""
+        if width_cells < _LEAST_CELLS:
+            return [Column("priority", "", 2, 0), Column("short_state", "state", 5, 0), Column("kind", "what", 3, 1)]
         return [
             Column("priority", "", 2, 0),
             Column("state", "state", 16 if width_cells >= 70 else 7, 0),
@@ -51,7 +64,7 @@ class AlarmTable(RecordTable[AlarmView]):
         """What is new stands out, what is shelved or over is dim."""
         if record.state in {AlarmState.SHELVED, AlarmState.NORMAL}:
             return Role.DIM
-        if record.state is AlarmState.UNACKNOWLEDGED and column.key in {"priority", "state", "text"}:
+        if record.state is AlarmState.UNACKNOWLEDGED and column.key in {"priority", "state", "short_state", "text"}:
             return Role.ALERT if record.priority <= 2 else Role.BUSY
         return Role.NORMAL
 
@@ -62,6 +75,8 @@ class AlarmTable(RecordTable[AlarmView]):
                 return priority_sign(record.priority, self.glyphs)
             case "state":
                 return STATE_WORDS[record.state]
+            case "short_state":
+                return SHORT_STATE_WORDS[record.state]
             case "raised":
                 return clock_of(record.raised_ms)
             case "age":

@@ -68,7 +68,7 @@ def banner_line(model: ConsoleModel, glyphs: Glyphs, width_cells: int, key: str)
     snapshot = model.snapshot
     if contact.problem:
         age = f" Values are {duration_text(contact.age_s)} old." if snapshot is not None else ""
-        return _critical(f"{glyphs.cross} ENGINE GONE: {safe_text(contact.problem, 80)}.{age} {shown_key('app.quit', model)} leaves")
+        return _critical(f"{glyphs.cross} {contact.heading}: {safe_text(contact.problem, 100)}.{age} {shown_key('app.quit', model)} leaves")
     if contact.late:
         return _critical(f"{glyphs.cross} ENGINE SILENT for {duration_text(contact.age_s)}: values on screen are old, the clock stands")
     if snapshot is None:

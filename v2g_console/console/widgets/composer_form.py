@@ -5,6 +5,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from v2g_console.console.composer_fields import PARTIAL_WORDS, PREEMPT_WORDS, TEST_WORDS, Checked, FieldTexts, Known, Word, check_fields
@@ -34,9 +35,9 @@ class ComposerForm(Vertical):
     class Changed(Message):
         """A field was changed."""
 
-    def __init__(self, glyphs: Glyphs, known: Known, vehicles: tuple[str, ...] = ()) -> None:
+    def __init__(self, glyphs: Glyphs, known: Known, vehicles: tuple[str, ...], start: FieldTexts) -> None:
         super().__init__(id="composer-form")
-        self._vehicles = vehicles
+        self._vehicles, self._start = vehicles, start
         self.glyphs = glyphs
         self._known = known
 
@@ -47,7 +48,7 @@ class ComposerForm(Vertical):
 
     def compose(self) -> ComposeResult:
         """One row a field, and the one that is asked for above a limit."""
-        start = FieldTexts()
+        start = self._start
         if self._vehicles:
             yield Horizontal(
                 Static(Content("only"), classes="composer-label"),
@@ -139,6 +140,16 @@ class ComposerForm(Vertical):
         place.show([said.truncate(place.size.width, ellipsis=True) if place.size.width else said])
 
 
+def choosing_keys(focused: Widget | None) -> str:
+    """The keys that go through the choices of the field with the focus; "" for a field that is written into."""
+    match focused:
+        case Toggle():
+            return "Space"
+        case ChoiceInput() if focused.choices:
+            return "Up/Down"
+    return ""
+
+
 class ArmedPanel(Lines, can_focus=True):
     """What will be sent, in large, and how long it stays armed. Has the focus then, and does nothing with any key."""
 
@@ -151,7 +162,8 @@ class ArmedPanel(Lines, can_focus=True):
         held, left_s = flow.step is Step.HELD, flow.left_s()
         of_s = flow.send_delay_s if held else flow.armed_s
         bar = progress_bar(left_s / of_s if of_s else 0.0, _BAR_CELLS, self.glyphs)
-        state, told = (" SENDS IN ", "Esc calls it back") if held else (" ARMED ", f"{send_key} sends this")
+        later = f" {flow.send_delay_s:g} s later" if flow.send_delay_s else ""  # which is why less time is left than it stays armed
+        state, told = (" SENDS IN ", "Esc calls it back") if held else (" ARMED ", f"{send_key} sends this{later}")
         self.show(
             [
                 line((state, "bold reverse"), "  ", (told, "bold"), f"   {left_s:4.1f} s  ", (bar, "$warning")),

@@ -1,6 +1,9 @@
 """Dispatches as a list: those that run first, then the newest past ones, each with its outcome and shortfall."""
 
+from typing import Final
+
 from v2g_console.console.actions import state_text
+from v2g_console.console.dispatch_text import taken_words
 from v2g_console.console.model import is_active
 from v2g_console.console.progress_text import NOBODY_LEFT, nobody_left, shows_release
 from v2g_console.console.times import clock_of, date_and_clock, left_text
@@ -8,9 +11,11 @@ from v2g_console.console.widgets.dispatches_pane import SHORT_SHARE, answered_of
 from v2g_console.console.widgets.record_table import RecordTable
 from v2g_console.console.widgets.table_parts import Column, Role
 from v2g_console.contract.snapshot import DispatchView
+from v2g_console.contract.starting import starts_text
 from v2g_console.domain.states import DispatchState
 from v2g_console.domain.units import duration_text, grouped, regulation_text
 
+STATE_CELLS: Final = 15
 _BAD_ENDS = frozenset({DispatchState.FAILED, DispatchState.STOPPED})
 
 
@@ -32,7 +37,7 @@ class DispatchTable(RecordTable[DispatchView]):
             Column("id", "id", 6, 0),
             Column("signal", "signal", 9, 1),
             Column("power", "power", 12, 0, right=True),
-            Column("state", "state", 13, 2),
+            Column("state", "state", STATE_CELLS, 2),
             Column("answered", "answered", 11, 4, right=True),
             Column("acked", "acked kW", 9, 4, right=True),
             Column("delivered", "delivered", 10, 5, right=True),
@@ -65,18 +70,18 @@ class DispatchTable(RecordTable[DispatchView]):
             case "power":
                 return regulation_text(record.requested_kw)
             case "state":
-                return "nobody left" if nobody_left(record) else state_text(record)
+                return _state(record)
             case "answered":
                 if shows_release(record):
                     return f"rel {grouped(record.release.acked + record.release.limited)}/{grouped(record.release.commanded)}"
                 answered, asked = answered_of(record)
                 return f"{grouped(answered)}/{grouped(asked)}" if asked else "-"
             case "acked":
-                return grouped(record.acknowledged_kw)
+                return "-" if record.due_ms is not None else grouped(record.acknowledged_kw)
             case "delivered":
                 return delivered_text(record, with_coverage=False)
             case "short":
-                return grouped(max(0.0, record.shortfall_kw))
+                return "-" if record.due_ms is not None else grouped(max(0.0, record.shortfall_kw))
             case "tracking":
                 return "-" if record.tracking is None else f"{record.tracking:.2f}"
             case "started":
@@ -89,10 +94,27 @@ class DispatchTable(RecordTable[DispatchView]):
                 return record.by
             case _:
                 left = NOBODY_LEFT if nobody_left(record) else ""
-                begins = "" if record.due_ms is None else f"begins {date_and_clock(record.due_ms)}"
+                begins = "" if record.due_ms is None else f"at {date_and_clock(record.due_ms)}"
                 ref = f"ref {record.external_ref}" if record.external_ref else ""
-                words = ("TEST" if record.test else "", left, begins, record.outcome_reason, ref, record.author_note, record.note)
+                words = (
+                    "TEST" if record.test else "",
+                    left,
+                    taken_words(record),
+                    begins,
+                    record.outcome_reason,
+                    ref,
+                    record.author_note,
+                    record.note,
+                )
                 return " ".join(filter(None, words))
+
+
+def _state(view: DispatchView) -> str:
+    """Its state; before its start, when that is. `in 1:04:12` where the rest has no room."""
+    if nobody_left(view):
+        return "nobody left"
+    starts = starts_text(view)
+    return (starts if len(starts) <= STATE_CELLS else starts.removeprefix("starts ")) or state_text(view)
 
 
 def _is_short(view: DispatchView) -> bool:

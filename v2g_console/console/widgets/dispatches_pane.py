@@ -9,16 +9,19 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
-from v2g_console.console.actions import shown_key, state_text
-from v2g_console.console.dispatch_text import moved_words
+from v2g_console.console.actions import state_text
 from v2g_console.console.glyphs import Glyphs, progress_bar
 from v2g_console.console.model import ConsoleModel, is_active
+from v2g_console.console.nothing_text import nothing_runs
 from v2g_console.console.progress_text import nobody_left, shown_progress
 from v2g_console.console.safe_text import Part, line, pad_text, safe_text
-from v2g_console.console.times import left_text
+from v2g_console.console.times import date_and_clock, left_text
 from v2g_console.console.widgets.pane import Pane, age_mark
 from v2g_console.console.widgets.text_pane import Said, fitted
+from v2g_console.contract.moved_text import moved_words
 from v2g_console.contract.snapshot import DispatchView, Snapshot
+from v2g_console.contract.starting import starts_text
+from v2g_console.contract.stop import lease_ended_text
 from v2g_console.domain.states import DispatchState
 from v2g_console.domain.units import grouped, regulation_text
 
@@ -50,24 +53,12 @@ class DispatchesPane(Pane, can_focus=True):
         count = 0 if snapshot is None else sum(map(is_active, snapshot.dispatches))
         return f"Active dispatches  {count}{age_mark(self.model, snapshot)}"
 
-    def _nothing_runs(self, snapshot: Snapshot) -> Content:
-        """What to do next; not a key that would be refused."""
-        if self.model.replay is not None:
-            return line(("No dispatch at this moment of the recording.", "$muted"))
-        if snapshot.engine.stopped:
-            return line(
-                ("No dispatch can start: STOP is latched. ", "$muted"),
-                (shown_key("dispatch.resume", self.model), "bold"),
-                (" resumes", "$muted"),
-            )
-        return line(("No dispatch. Press ", "$muted"), (shown_key("dispatch.compose", self.model), "bold"), (" for a new one", "$muted"))
-
     def draw(self, snapshot: Snapshot, width_cells: int, height_lines: int) -> Sequence[Content]:
         """Two lines a dispatch where they fit, else two for the selected one, else one each; a window around the selection."""
         active, past = _listed(snapshot)
         chosen = self.model.selected_dispatch()
         chosen_id = "" if chosen is None else chosen.dispatch_id
-        rows: list[Content] = [] if active else [self._nothing_runs(snapshot)]
+        rows: list[Content] = [] if active else [line((nothing_runs(self.model), "$muted"))]
         self._row_ids = ["" for _ in rows]
         room = height_lines - len(rows)
         views, tall_ids = _fitting(active, past, chosen_id, room)
@@ -163,8 +154,8 @@ def head_line(view: DispatchView, glyphs: Glyphs, mark: str, width_cells: int) -
     answered, asked = answered_of(view)
     power = glyphs.draw(regulation_text(view.requested_kw))
     when = left_text(view.remaining_s) if view.state is DispatchState.ACTIVE else state_text(view)
-    when = "nobody left" if nobody_left(view) else when
-    count = f"{answered}/{asked}" if is_active(view) else ended_words(view)
+    when = "nobody left" if nobody_left(view) else starts_text(view) or when
+    count = "" if view.due_ms is not None else f"{answered}/{asked}" if is_active(view) else ended_words(view)
     if width_cells < _FULL_WIDTH:
         return line(
             f"{mark}{safe_text(view.short_id, 6)} {safe_text(view.signal, 8)} {power} ", (when.removesuffix(" left"), "$muted"), f" {count}"
@@ -173,12 +164,19 @@ def head_line(view: DispatchView, glyphs: Glyphs, mark: str, width_cells: int) -
     test = "TEST " if view.test else ""
     bar_cells = min(30, width_cells - cell_len(left) - len(test) - 15 - len(count) - 2)
     bar = progress_bar(answered / asked, bar_cells, glyphs) if asked and is_active(view) and bar_cells >= 4 else ""
-    parts: list[Part] = [(left, "bold" if is_active(view) else ""), (test, "bold"), f"{pad_text(when, 14)} "]
+    parts: list[Part] = [
+        (left, "bold" if is_active(view) else ""),
+        (test, "bold"),
+        f"{when if view.due_ms is not None else pad_text(when, 14)} ",
+    ]
     return line(*parts, (bar, "$accent"), f" {count}").truncate(max(1, width_cells), ellipsis=True)
 
 
 def power_line(view: DispatchView, glyphs: Glyphs, width_cells: int) -> Content:
     """`target 1 500  acked 1 431  delivered 1 402  short 69 kW`: asked, promised and measured power. The shortfall is never cut."""
+    if view.due_ms is not None:
+        at = f"    at {date_and_clock(view.due_ms)}, nothing is sent before"
+        return line((at, "$muted")).truncate(max(1, width_cells), ellipsis=True)
     target, acked, short = f"target {grouped(view.requested_kw)}", f"acked {grouped(view.acknowledged_kw)}", short_part(view, glyphs)
     shown = line("")
     for words, gap in (
@@ -218,8 +216,10 @@ def ended_words(view: DispatchView) -> str:
     if not release.commanded:
         return why
     confirmed = release.acked + release.limited
-    owed = f", owed {grouped(release.commanded - confirmed)}" if confirmed < release.commanded else ""
-    return f"released {grouped(confirmed)}/{grouped(release.commanded)}{owed}{f': {why}' if why else ''}"
+    open_ = release.commanded - confirmed - release.lease_ended
+    owed = f", owed {grouped(open_)}" if open_ else ""
+    ended = lease_ended_text(release.lease_ended)
+    return f"released {grouped(confirmed)}/{grouped(release.commanded)}{ended}{owed}{f': {why}' if why else ''}"
 
 
 def answered_of(view: DispatchView) -> tuple[int, int]:

@@ -64,7 +64,7 @@ class LineTable(ScrollView, can_focus=True):
             self.row_id = row_id
 
     class CursorMoved(Message):
-        """The operator put the cursor on another row."""
+        """The cursor is on another row."""
 
         def __init__(self, row_id: str) -> None:
             super().__init__()
@@ -138,6 +138,9 @@ class LineTable(ScrollView, can_focus=True):
         place = self.cursor_place
         if cursor_line is not None and place is not None:
             self.scroll_to(y=max(0, place - cursor_line), animate=False, force=True)
+        if self.has_focus and self.cursor_id is None and self.shown:  # the first rows came after the focus
+            self.cursor_id = self.id_at(min(self._top, self.shown - 1))
+            self.post_message(self.CursorMoved(self.cursor_id))
 
     def refit(self) -> None:
         """Choose the columns anew."""

@@ -70,6 +70,12 @@ class RecordTable(LineTable, Generic[Record]):
         if self.NEIGHBOUR_FOLLOWS and self.cursor_id is not None and self.cursor_place is None:
             self._follow(before)
 
+    def nothing_is(self, told: str) -> None:
+        """What an empty list says when no filter is written."""
+        if told != self._nothing:
+            self._nothing = told
+            self.set_word(self.word)
+
     def displaced(self) -> bool:
         """True, once, after the cursor went to a neighbour by itself."""
         displaced, self._displaced = self._displaced, False
@@ -139,9 +145,6 @@ class RecordTable(LineTable, Generic[Record]):
         self._rows = [one for one in self._all if not wanted or (wanted in self.words_of(one).lower()) is not inverse]
         self._places = {self.id_of(one): place for place, one in enumerate(self._rows)}
         self.relist(cursor_line)
-        if self.has_focus and self.cursor_id is None and self._rows:
-            self.cursor_id = self.id_at(0)
-            self.post_message(self.CursorMoved(self.cursor_id))
         self.repaint()
 
     def _piece(self, record: Record, column: Column) -> Piece:

@@ -64,6 +64,14 @@ def beside(left: Sequence[Content], right: Sequence[Content], left_cells: int) -
     return rows
 
 
+def folded(row: Content, width_cells: int, indent_cells: int = 2) -> list[Content]:
+    """A line as it is where it fits; else on as many as it needs, those after the first indented, so that nothing is cut."""
+    if row.cell_length <= width_cells:
+        return [row]
+    first, *rest = row.wrap(max(2, width_cells - indent_cells))
+    return [first, *(line(" " * indent_cells) + one for one in rest)]
+
+
 def fitted(pieces: Sequence[Said], width_cells: int, gap: str = "  ") -> Content:
     """Those pieces that fit one line, in their order; never half a piece, except where even the needed ones are too long."""
     kept = [(piece, line((piece.text, piece.style))) for piece in pieces if piece.text]
