@@ -12,7 +12,7 @@ from tests.console.harness import SteppedClock, refreshed, rows, running, text, 
 from v2g_console.console.actions import action_of
 from v2g_console.console.alarm_subject import PLACES, Place, action_for, dispatch_of, place_of, written_for
 from v2g_console.console.alarming import shelf_text
-from v2g_console.console.screens.choice import ChoiceDialog
+from v2g_console.console.screens.choice import Choice, ChoiceDialog
 from v2g_console.console.screens.diagnostics import DiagnosticsScreen
 from v2g_console.console.screens.dispatch_detail import DispatchDetailScreen
 from v2g_console.console.screens.fleet import FleetScreen
@@ -273,6 +273,16 @@ async def test_retry_is_about_the_dispatch_of_the_alarm_and_the_old_selection_co
         await pilot.pause()
         assert app.model.selected_dispatch_id == first.dispatch_id and app.model.selected_dispatch() is not None
         assert len(port.asked(Retry)) == 1
+
+
+async def test_the_alarm_under_a_dialog_turns_no_key_of_the_dialog() -> None:
+    async with running(FakePort(picture(alarm("link_lost", 1)))) as (app, pilot):
+        await pilot.press("4")
+        await until(pilot, lambda: bool(app.model.no_dispatch_here))
+        await app.push_screen(ChoiceDialog("Sure?", [], Choice("no", "n", "No"), []))
+        await until(pilot, lambda: not app.model.no_dispatch_here)
+        await refreshed(pilot, app)
+        assert not app.model.no_dispatch_here
 
 
 @pytest.mark.parametrize(

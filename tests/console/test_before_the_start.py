@@ -7,7 +7,7 @@ import msgspec
 from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import running, text, until
-from v2g_console.console.dispatch_text import head_rows, note_rows
+from v2g_console.console.dispatch_text import head_rows, note_rows, why_rows
 from v2g_console.console.glyphs import UNICODE
 from v2g_console.console.operating import cancelled_text
 from v2g_console.console.widgets.dispatch_table import DispatchTable
@@ -45,6 +45,19 @@ def test_before_its_start_a_dispatch_starts_in_and_is_never_short() -> None:
     assert cell(WAITING, "short") == "-"
 
 
+def test_before_its_start_nobody_is_left_out_and_nothing_is_lost_since_the_plan() -> None:
+    for height_lines in (2, 20):
+        told = "\n".join(row.plain for row in why_rows(WAITING, 118, height_lines, UNICODE))
+        assert "chosen at its start" in told and not any(word in told for word in ("nobody", "since the plan", "allocated"))
+
+
+def test_what_is_missing_since_the_plan_is_never_limited_by_nothing() -> None:
+    view = msgspec.structs.replace(WAITING, due_ms=None, starts_in_s=None, requested_kw=400.0, allocated_kw=264.0, limits=())
+    said = why_rows(view, 118, 2, UNICODE)[0].plain
+    assert "136 kW since the plan" in said and "what others took" in said
+    assert "nothing" in why_rows(msgspec.structs.replace(view, allocated_kw=400.0), 118, 2, UNICODE)[0].plain
+
+
 def test_a_row_says_who_took_its_vehicles() -> None:
     view = msgspec.structs.replace(
         WAITING, due_ms=None, starts_in_s=None, taken=(TakenVehicles(short_id="#7f3a", signal="FCR", vehicles=12),)
@@ -76,4 +89,4 @@ async def test_what_waits_for_its_start_is_not_counted_as_active_nor_its_power_a
     running_now = msgspec.structs.replace(pictures.first_dispatch(), dispatch_id="b" * 32)
     async with running(FakePort(replace(pictures.normal(), dispatches=(WAITING, running_now)))) as (app, pilot):
         await pilot.press("3")
-        await until(pilot, lambda: "1 active  ▲ 1 500 kW asked, 1 waits for the start, 2 kept" in text(app))
+        await until(pilot, lambda: "1 active  ▲ 1 500 kW asked, 1 waits to start, 2 kept" in text(app))

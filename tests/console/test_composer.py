@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from tests.console.harness import SteppedClock, running, text, until
 from v2g_console.console.app import ConsoleApp
 from v2g_console.console.composer_flow import DWELL_S, Step
 from v2g_console.console.deliberate import HELD_S
+from v2g_console.console.glyphs import UNICODE
 from v2g_console.console.options import ConsoleExit
 from v2g_console.console.screens import composer as composer_module
 from v2g_console.console.screens.composer import ComposerScreen
@@ -130,6 +132,18 @@ async def test_f5_right_after_arming_is_a_held_key_and_sends_nothing() -> None:
         clock.now_s += HELD_S
         await pilot.press("f5")
         await until(pilot, lambda: len(port.asked(Operate)) == 1)
+
+
+async def test_what_is_left_of_being_armed_is_the_same_in_words_and_in_the_bar() -> None:
+    async with composing(FakePort()) as (app, pilot, composer, clock):
+        await pilot.press("enter")
+        await until(pilot, lambda: composer.flow.step is Step.ARMED)
+        for gone_s in (0.0, composer.flow.armed_s / 2, composer.flow.armed_s / 4):
+            clock.now_s += gone_s
+            left_s = composer.flow.left_s()
+            await until(pilot, partial(lambda told: told in text(app), f" {left_s:.1f} s  "))
+            (row,) = (row for row in text(app).splitlines() if " ARMED " in row)
+            assert row.partition(" s  ")[2].count(UNICODE.bar_full) == int(20 * left_s / composer.flow.armed_s)
 
 
 async def test_no_number_of_enters_ever_sends() -> None:
@@ -343,13 +357,16 @@ async def test_a_plan_that_the_engine_forgot_is_made_anew(monkeypatch: pytest.Mo
     monkeypatch.setattr(composer_module, "REPLAN_S", 3600.0)
     port = FakePort()
     port.answers[Arm] = lambda _: Refused(request="arm", reason=Refusal.UNKNOWN_PLAN, message="no such plan")
+    port.answers[Plan] = lambda _: Accepted(request="plan", result=msgspec.structs.replace(PLAN, plan_id=f"plan-{len(port.asked(Plan))}"))
     async with composing(port) as (app, pilot, composer, _clock):
         await until(pilot, lambda: composer.flow.current)
         before = len(port.asked(Plan))
         await pilot.press("enter")
         await until(pilot, lambda: len(port.asked(Plan)) == before + 1)
         await until(pilot, lambda: composer.flow.current)
+        await pilot.pause()
         assert "UNKNOWN_PLAN: no such plan" in text(app)
+        assert "Changed since it was armed" not in text(app)  # it never was
 
 
 async def test_leaving_while_sending_breaks_nothing_off() -> None:

@@ -4,7 +4,9 @@ from textual import events
 from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import running, text, until
+from v2g_console.console.deliberate import HELD_S
 from v2g_console.console.options import ConsoleExit
+from v2g_console.console.safe_text import line
 from v2g_console.console.screens import choice
 from v2g_console.console.screens.choice import Choice, ChoiceDialog
 from v2g_console.console.screens.fleet import FleetScreen
@@ -53,6 +55,29 @@ async def test_a_key_that_comes_too_soon_to_be_an_answer_is_told() -> None:
         assert "press again" not in text(app)
         await pilot.press("y")
         assert isinstance(app.screen, ChoiceDialog) and "held or doubled: press again in 2 s" in text(app)
+
+
+async def test_what_is_told_of_a_key_that_came_too_soon_is_told_only_while_it_is_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "HELD_S", 0.05)
+    assert HELD_S < 2.0  # after the time that is told the key is an answer
+    async with running(FakePort()) as (app, pilot):
+        await app.push_screen(ChoiceDialog("Sure?", [], Choice("no", "n", "No"), [Choice("yes", "y", "Yes")], monotonic_s=lambda: 0.0))
+        await pilot.press("y")
+        await until(pilot, lambda: "press again" not in text(app))
+        assert isinstance(app.screen, ChoiceDialog)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5)])
+async def test_no_size_hides_an_answer_and_a_long_question_is_turned(size: tuple[int, int]) -> None:
+    question = [line(f"word{number:02d} of what is asked") for number in range(24)]
+    answers = [Choice("take", "y", "New dispatch"), Choice("dismiss", "d", "Dismiss")]
+    async with running(FakePort(), size) as (app, pilot):
+        await app.push_screen(ChoiceDialog("Sure?", question, Choice("stay", "n", "Decide later"), answers))
+        await until(pilot, lambda: all(said in text(app) for said in ("n Decide later", "y New dispatch", "d Dismiss")))
+        if size != (20, 5):
+            assert "word00" in text(app) and "word23" not in text(app)
+            await pilot.press(*["pagedown"] * 8)
+            await until(pilot, lambda: "word23" in text(app))
 
 
 async def test_a_doubled_or_held_quit_key_never_ends_the_console() -> None:

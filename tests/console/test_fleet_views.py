@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.console import pictures
 from tests.console.fake_port import FakePort
@@ -26,6 +27,7 @@ from v2g_console.console.views import MOST_VIEWS, SavedView, ViewsError, ViewsFi
 from v2g_console.console.widgets.fleet_index import Order, SortKey
 from v2g_console.console.widgets.fleet_layout import COLUMN_WORDS, age_step, fit_columns, row_lines
 from v2g_console.console.widgets.fleet_table import FleetTable
+from v2g_console.console.widgets.record_table import RecordTable
 
 pytestmark = pytest.mark.usefixtures("no_dwell")
 
@@ -135,6 +137,29 @@ async def test_a_view_is_saved_used_and_deleted_with_keys(views: ViewsFile) -> N
         await decided(app, pilot, "y")
         await until(pilot, lambda: "deleted: low" in text(app))
         assert views.load() == ()
+
+
+async def test_a_doubled_enter_uses_one_view_or_name_and_leaves_the_screen_below(views: ViewsFile) -> None:
+    views.save(SavedView(name="low", filter="soc<0.5"))
+    async with running(FakePort()) as (app, pilot):
+        table = await at_the_fleet(app, pilot)
+        below = app.screen
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, ViewsDialog))
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, NameDialog))
+        field = app.screen.query_one(Input)
+        for _ in range(2):
+            field.post_message(Input.Submitted(field, "other"))
+        await until(pilot, lambda: "saved: other" in text(app))
+        await pilot.pause()
+        dialog = app.screen
+        assert isinstance(dialog, ViewsDialog) and {one.name for one in views.load()} == {"low", "other"}
+        for _ in range(2):
+            dialog.table.post_message(RecordTable.RowChosen(dialog.table.cursor_id or ""))
+        await until(pilot, lambda: app.screen is below)
+        await pilot.pause()
+        assert app.screen is below and table.filter_text == "soc<0.5"
 
 
 async def test_a_name_that_exists_is_replaced_only_after_a_question(views: ViewsFile) -> None:

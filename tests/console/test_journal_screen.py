@@ -128,6 +128,16 @@ async def test_an_answer_to_an_older_filter_never_shows_under_the_newer_one() ->
         assert all(row.kind == "request.refused" for row in table(app).listed)
 
 
+async def test_while_a_kind_is_typed_nothing_is_asked_that_could_only_be_refused_and_recorded() -> None:
+    port = port_with(50)
+    async with running(port) as (app, pilot):
+        await pilot.press("6", "slash", *"kind:reque")
+        assert "no kind is called 'reque'" in text(app) and table(app).total == 0
+        await pilot.press(*"st")
+        await until(pilot, lambda: asked_kind(port) == "request" and table(app).total == 10)
+        assert {one.kind for one in port.asked(Journal) if isinstance(one, Journal)} == {"", "request"}
+
+
 async def test_an_unknown_key_names_those_that_exist() -> None:
     async with running(port_with(5)) as (app, pilot):
         await pilot.press("6", "slash", *"user:ana")

@@ -11,6 +11,7 @@ from tests.console.fake_port import FakePort
 from tests.console.harness import SteppedClock, refreshed, rows, running, text, until
 from v2g_console.console.glyphs import ASCII, UNICODE
 from v2g_console.console.nothing_text import nothing_runs
+from v2g_console.console.options import Severity
 from v2g_console.console.screens.vehicle_detail import VehicleDetailScreen
 from v2g_console.console.telling import CALM_S, Telling
 from v2g_console.console.widgets.alarm_table import AlarmTable
@@ -48,6 +49,35 @@ def test_a_cut_names_the_key_that_leads_to_all_of_it_and_fits() -> None:
     telling.tell(LONG, "warning")
     shown = notice_rows(telling.live(), 40, 2, ASCII, "0")
     assert len(shown) == 2 and shown[-1].plain.endswith("~ 0") and all(row.cell_length < 40 for row in shown)
+
+
+@pytest.mark.parametrize(("older", "lines_of_newest"), [("information", 2), ("warning", 2), ("error", 1)])
+def test_the_newest_is_cut_only_to_leave_a_line_to_what_is_worse(older: Severity, lines_of_newest: int) -> None:
+    telling = Telling(SteppedClock())
+    telling.tell("sent to 81 vehicles", older)
+    telling.tell("#08ea updated, PARTIAL: 81 of 81 acknowledged", "warning")
+    shown = [row.plain for row in notice_rows(telling.live(), 40, 2, UNICODE, "0")]
+    assert len(shown) == 2 and ("acknowledged" in shown[1]) == (lines_of_newest == 2) and ("sent to" in shown[1]) == (lines_of_newest == 1)
+    assert any(row.endswith("… 0") for row in shown)
+
+
+def test_a_notice_that_fills_its_lines_is_not_cut_for_the_key_to_a_less_important_one() -> None:
+    telling = Telling(SteppedClock())
+    telling.tell("sent to 81 vehicles", "information")
+    telling.tell("nothing was done, it ended just now", "warning")
+    (shown,) = notice_rows(telling.live(), 40, 1, UNICODE, "0")
+    assert shown.plain.endswith("just now")
+
+
+def test_the_newest_is_cut_only_for_the_sake_of_something_worse() -> None:
+    telling = Telling(SteppedClock())
+    partial = "PARTIAL: 7 of 81 vehicles did not take it, 40 kW of 500 missing"
+    for earlier in ("sent", "link lost"):
+        telling.tell(earlier, "error" if earlier == "link lost" else "information")
+        telling.tell(partial, "warning")
+        shown = " ".join(row.plain.strip() for row in notice_rows(telling.live(), 40, 2, UNICODE, "0"))
+        assert shown.endswith(("of 500 missing", "of 500 missing … 0")) == (earlier == "sent"), shown
+        assert ("link lost" in shown) == (earlier == "link lost"), shown
 
 
 @pytest.mark.parametrize("most_lines", [1, 2, 3, 4])

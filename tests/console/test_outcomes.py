@@ -48,6 +48,30 @@ def test_a_full_answer_is_said_once() -> None:
     assert told == ["#7f3a sent: 412 of 412 acknowledged; ▲ 1 500 kW of ▲ 1 500 kW"]
 
 
+def test_what_was_said_when_it_was_asked_is_over_once_its_outcome_is_told_and_not_before() -> None:
+    outcomes = Outcomes()
+    outcomes.follow(replace(SENT, said="sent; answers are coming in"), picture(1, view(ALL_ACKED)))
+    over: list[list[str]] = []
+    for number in (2, 3, 4, 5):
+        outcomes.settled(picture(number, view(ALL_ACKED)))
+        over.append(list(outcomes.over))
+    assert sorted(over) == [[], [], [], ["sent; answers are coming in"]] and not over[0]
+
+
+def test_a_picture_made_just_before_stop_does_not_swallow_how_it_ended() -> None:
+    outcomes = Outcomes()
+    outcomes.follow_stop(picture(1, None))
+    assert outcomes.settled(picture(2, None)) == []
+    under_way = StopView(dispatches=1, at_ms=0, by="ana", vehicles=9, confirmed=4, waiting=5)
+    assert outcomes.settled(picture(3, None, under_way)) == []
+    ((text, _severity),) = outcomes.settled(picture(4, None, StopView(dispatches=1, at_ms=0, by="ana", vehicles=9, confirmed=9)))
+    assert text.startswith("STOP: 9 vehicles confirmed")
+    outcomes.follow_stop(picture(5, None))
+    assert [outcomes.settled(picture(number, None)) for number in (6, 7)] == [[], []]
+    lifted_and_anothers = StopView(dispatches=1, at_ms=0, by="bob", vehicles=3, confirmed=3)
+    assert outcomes.settled(picture(8, None, lifted_and_anothers)) == []
+
+
 def test_a_partial_answer_says_so_and_who() -> None:
     partial = view(AckProgress(commanded=412, acked=371, limited=10, rejected=7, silent=24), acknowledged_kw=1431.0, shortfall_kw=69.0)
     (told,) = followed(SENT, partial, partial)
@@ -129,6 +153,12 @@ def ended(kind: type[DispatchEnded], **changes: object) -> tuple[str, str]:
     told = told_of_event(msgspec.convert(fields | changes, kind))
     assert told is not None
     return told
+
+
+@pytest.mark.parametrize("kind", [DispatchCancelled, DispatchStopped])
+def test_a_lease_that_ended_is_told_and_never_as_a_confirmation(kind: type[DispatchEnded]) -> None:
+    text, severity = ended(kind, released=0, lease_ended=60)
+    assert text.endswith("; 0 releases confirmed, 60 lease ended") and severity == "warning"
 
 
 @pytest.mark.parametrize(

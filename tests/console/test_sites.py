@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from textual import events
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
@@ -111,6 +112,16 @@ async def test_the_list_goes_to_a_site_by_number_by_name_or_nowhere(keys: str, n
             await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, OverviewScreen))
         await at(pilot, app, name)
+
+
+async def test_a_doubled_number_chooses_once() -> None:
+    async with sites_running(ports()) as (app, pilot):
+        await pilot.press("f6")
+        await until(pilot, lambda: isinstance(app.screen, SiteChooser))
+        for _ in range(2):
+            app.screen.post_message(events.Key("3", "3"))
+        await at(pilot, app, "nice")
+        assert isinstance(app.screen, OverviewScreen)
 
 
 async def test_keys_of_the_configuration_go_to_sites_too() -> None:

@@ -88,6 +88,8 @@ def test_noise_is_left_out_of_the_journal_until_a_kind_is_asked_for() -> None:
     assert journal_filter("ana").request(0, 10) == Journal(limit=10, without=NOISE)
     assert journal_filter("kind:all").request(0, 10) == Journal(limit=10)
     assert journal_filter("kind:dispatch").request(0, 10) == Journal(limit=10, kind="dispatch")
+    assert journal_filter("kind:request").request(0, 10) == Journal(limit=10, kind="request", without=NOISE)
+    assert journal_filter("kind:request.refused").request(0, 10) == Journal(limit=10, kind="request.refused")
 
 
 async def test_the_journal_keeps_its_warning_beside_the_filter() -> None:

@@ -176,6 +176,16 @@ async def test_the_dialog_fits(size: tuple[int, int]) -> None:
         assert "1500" in text(app) and "Enter go on" in text(app)
 
 
+async def test_in_the_smallest_terminal_what_is_typed_what_it_means_and_what_could_be_given_are_read() -> None:
+    port = FakePort()
+    port.answers[Plan] = previewed
+    async with running(port, (20, 5)) as (app, pilot):
+        await pilot.press("u")
+        await until(pilot, lambda: isinstance(app.screen, UpdateTargetDialog))
+        await pilot.press(*"1200")
+        await until(pilot, lambda: all(word in text(app) for word in ("│ 1200", "▲ 1 200 kW", "can give")))
+
+
 def previewed(request: Request) -> Reply:
     assert isinstance(request, Plan) and request.instead_of == VIEW.dispatch_id
     found = msgspec.structs.replace(

@@ -242,7 +242,7 @@ class SocketClient:
 
 
 def _differ(engine: Hello | Farewell) -> str:
-    """Both versions in a few words, and which one to restart."""
+    """Both versions in a few words, and which one to restart: the older."""
     older = "engine" if engine.contract < CONTRACT_VERSION else "console"
     there, here = f"engine {engine.version[:20]} (contract {engine.contract})", f"console {program_version()} (contract {CONTRACT_VERSION})"
-    return f"{there}, {here}: restart the older one, the {older}"
+    return f"{there}, {here}: restart the {older}"

@@ -5,6 +5,7 @@ from v2g_console.contract.replies import StatusView
 from v2g_console.domain.alarm_cycle import AlarmState
 from v2g_console.journal.lines import utc_text
 
+_PRIORITY_WORDS = {1: "high", 2: "middle", 3: "low"}
 _HEADING = ("ALARM", "PRIORITY", "STATE", "SINCE", "TIMES", "WHAT", "DO")
 
 
@@ -22,5 +23,6 @@ def alarm_lines(status: StatusView) -> list[str]:
         state = f"{alarm.state.value}{until}"
         if alarm.state is AlarmState.ACKNOWLEDGED:
             state += f" by {alarm.acknowledged_by}"
-        rows.append((alarm.alarm_id, str(alarm.priority), state, utc_text(alarm.raised_ms), str(alarm.count), alarm.text, alarm.response))
-    return [*columns([_HEADING, *rows], frozenset({1, 4})), said]
+        priority = _PRIORITY_WORDS.get(alarm.priority, str(alarm.priority))
+        rows.append((alarm.alarm_id, priority, state, utc_text(alarm.raised_ms), str(alarm.count), alarm.text, alarm.response))
+    return [*columns([_HEADING, *rows], frozenset({4})), said]

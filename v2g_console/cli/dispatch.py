@@ -19,7 +19,7 @@ from v2g_console.cli.parameters import KILOWATTS, Duration, StartTime, config_op
 @click.option("--signal", required=True, metavar="NAME", help="FCR, aFRR_UP, aFRR_DOWN, MA, NEBEF or EcoWatt.")
 @click.option("--power-kw", type=KILOWATTS, required=True, help="Regulation for all vehicles together; positive is up.")
 @click.option("--duration", "duration_s", type=Duration(), required=True, help="How long: 90s, 5m, 1h30m.")
-@click.option("--start-at", type=StartTime(), help="18:30 (the next one, local time) or 2026-11-23T18:30:00+01:00. Default: now.")
+@click.option("--start-at", type=StartTime(), help="18:30 (the next one, local), 18:30Z (UTC) or 2026-11-23T18:30:00+01:00. Default: now.")
 @click.option("--site", "sites", multiple=True, metavar="NAME", help="Only vehicles of this site; again for more sites.")
 @click.option("--segment", "segments", multiple=True, metavar="NAME", help="Only vehicles of this segment; again for more.")
 @click.option("--vehicle", "vehicles", multiple=True, metavar="ID", help="Only this vehicle; again for more.")

@@ -36,7 +36,7 @@ from v2g_console.cli.parameters import COUNT, MILLISECONDS, READABLE_FILE, SHARE
     "--availability-profile", type=click.Choice(["commuter", "always"]), default="commuter", show_default=True, help="When they are there."
 )
 @click.option("--connections", type=COUNT, default=4, show_default=True, help="MQTT connections the vehicles share.")
-@click.option("--one-connection-each", is_flag=True, help="A connection for each vehicle.")
+@click.option("--one-connection-each", is_flag=True, help="A connection for each vehicle, with a last will of its own.")
 @click.option("--username", default="", help="MQTT user name.")
 @click.option("--password-file", type=READABLE_FILE, help="File with the MQTT password.")
 @click.option("--ca-bundle", type=READABLE_FILE, help="Certificate authorities. Default: the system's.")

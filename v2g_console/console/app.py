@@ -138,7 +138,10 @@ class ConsoleApp(ThemingApp, NavigatingApp):
         self._announce(self.model.newest_events)
         self._tell_dropped()
         if self.model.snapshot is not None:
-            for told in self.outcomes.settled(self.model.snapshot):
+            outcomes = self.outcomes.settled(self.model.snapshot)
+            for said in filter(None, self.outcomes.over):
+                self.telling.take_back(self.told_as(said))
+            for told in outcomes:
                 self.say(*told)
 
     def _tell_dropped(self) -> None:

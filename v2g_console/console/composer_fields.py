@@ -4,6 +4,7 @@ import math
 import re
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -181,7 +182,8 @@ def _duration(text: str, begins: str) -> tuple[float | None, Word]:
 def _start(text: str, now_utc_s: float) -> tuple[str | None, Word]:
     """RFC 3339, None for now; the word says day and zone."""
     if not text.strip():
-        return None, Word("now; or 18:30, 2026-11-23T18:30:00Z")
+        tomorrow = datetime.fromtimestamp(now_utc_s + 86_400, UTC)
+        return None, Word(f"now; 18:30 local; 18:30Z; {tomorrow:%Y-%m-%d}T18:30:00Z")
     try:
         moment = parse_start(text, now_utc_s)
     except ValueError as error:

@@ -11,7 +11,7 @@ from v2g_console.console.progress_text import NOBODY_LEFT, nobody_left
 from v2g_console.console.reason_text import by_count
 from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.times import clock_of, date_and_clock, left_text
-from v2g_console.console.waterfall import bar_cells, waterfall_rows
+from v2g_console.console.waterfall import SINCE_THE_PLAN, bar_cells, waterfall_rows
 from v2g_console.console.widgets.text_pane import Said, beside, fitted, folded, title
 from v2g_console.contract.moved_text import moved_words
 from v2g_console.contract.snapshot import AckProgress, DispatchView
@@ -37,12 +37,17 @@ def head_rows(view: DispatchView, width_cells: int, glyphs: Glyphs) -> list[Cont
 
 
 def why_rows(view: DispatchView, width_cells: int, height_lines: int, glyphs: Glyphs) -> list[Content]:
-    """What limits it (a waterfall from requested to allocated) beside who is left out; with little room a line each."""
+    """What limits it (a waterfall from requested to allocated) beside who is left out; with little room a line each.
+
+    Before its start neither is decided.
+    """
+    if starts_text(view):
+        return [line(("Vehicles are chosen at its start: what limits it and who is left out show from then on", "$muted"))][:height_lines]
     if height_lines < WATERFALL_FROM_LINES:
         left_out = ", ".join(f"{grouped(count)} {name}" for name, count in by_count(view.left_out))
         total = sum(view.left_out.values())
         rows = [
-            line(("Limited by  ", "bold"), limit_words(view.limits) or "nothing"),
+            line(("Limited by  ", "bold"), limit_words(view.limits) or _since_the_plan(view)),
             line((f"Left out {grouped(total)}  ", "bold"), left_out or "nobody"),
         ]
         return [row.truncate(width_cells, ellipsis=True) for row in rows[:height_lines]]
@@ -50,6 +55,12 @@ def why_rows(view: DispatchView, width_cells: int, height_lines: int, glyphs: Gl
     falls = waterfall_rows(view.requested_kw, view.allocated_kw, view.limits, bar_cells(left_cells), glyphs)
     limits = [title("Requested to allocated"), *falls]
     return beside(limits[:height_lines], left_out_rows(view.left_out, width_cells - left_cells)[:height_lines], left_cells)
+
+
+def _since_the_plan(view: DispatchView) -> str:
+    """What nothing held back when it was planned and is missing all the same."""
+    missing_kw = abs(view.requested_kw) - abs(view.allocated_kw)
+    return f"{grouped(missing_kw)} kW since the plan: {SINCE_THE_PLAN}" if missing_kw >= NOTABLE_KW else "nothing"
 
 
 def more_rows(view: DispatchView, strategy: str, width_cells: int) -> list[Content]:

@@ -57,7 +57,7 @@ def _ended(event: DispatchEnded) -> tuple[str, Severity]:
         case DispatchCompleted():
             return f"{what} ran to its end{short}: {answers}{owed}", severity
         case DispatchCancelled():
-            return f"{what} cancelled{released}{owed}", "warning" if event.owed else "information"
+            return f"{what} cancelled{released}{owed}", "warning" if event.owed or event.lease_ended else "information"
         case DispatchStopped():
             return f"{what} stopped{released}{owed}", "warning"
         case DispatchFailed():

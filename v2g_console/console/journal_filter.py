@@ -13,6 +13,8 @@ KEYS: Final = ("vehicle", "signal", "dispatch", "kind")
 ANY_KIND: Final = "all"
 NOISE: Final = ("dispatch.progress", "request.accepted", "request.refused")
 """Kinds left out unless a kind is asked for: each act stands there as `request`, with what came of it, and progress buries the rest."""
+_ACTS: Final = "request"
+"""The kind that is also the beginning of two noisy ones, which are asked for by their whole name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,13 @@ class JournalFilter:
             signal=self.signal,
             dispatch_id=self.dispatch.removeprefix("#"),
             kind="" if self.kind == ANY_KIND else self.kind,
-            without=() if self.kind else NOISE,
+            without=NOISE if self.kind in {"", _ACTS} else (),
         )
+
+    @property
+    def of_no_kind(self) -> bool:
+        """Whether the engine could only refuse it; so it is while a kind is being typed."""
+        return self.kind != ANY_KIND and bool(kind_problem(self.kind))
 
     @property
     def problem(self) -> str:

@@ -121,7 +121,8 @@ class OperatingApp(QuickKeysApp):
         """Ask for STOP, and say what it ended."""
         reply = await self.ask_engine(Stop())
         if reply is not None and isinstance(reply.result, StopView):
-            self.outcomes.follow_stop(self.model.snapshot)
+            if reply.result.vehicles:  # else what is said now is all there is to tell
+                self.outcomes.follow_stop(self.model.snapshot)
             self.say(stop_text(reply.result, shown_key("stop.list", self.model)), "warning")
 
     async def do_resume(self) -> None:
@@ -141,8 +142,9 @@ class OperatingApp(QuickKeysApp):
         view = self.model.selected_dispatch()
         if view is not None and await self.ask_engine(Retry(dispatch_id=view.dispatch_id)) is not None:
             silent = view.progress.silent
-            self.outcomes.follow(Act(view.dispatch_id, "asked again", silent), self.model.snapshot)
-            self.say(f"{view.short_id}: asked again: {counted(silent, 'silent vehicle', 'silent vehicles')}; their answers are waited for")
+            said = f"{view.short_id}: asked again: {counted(silent, 'silent vehicle', 'silent vehicles')}; their answers are waited for"
+            self.outcomes.follow(Act(view.dispatch_id, "asked again", silent, said), self.model.snapshot)
+            self.say(said)
 
     async def do_cancel_dispatch(self) -> None:
         """End the selected dispatch, after a confirmation."""
@@ -171,7 +173,7 @@ class OperatingApp(QuickKeysApp):
         view = self.model.selected_dispatch()
         if view is None:
             return
-        written = await self.push_screen_wait(UpdateTargetDialog(self.model, view))
+        written = await self.push_screen_wait(UpdateTargetDialog(self.model, self.glyphs, view))
         if written is None:
             return
         dialog = self._update_question(view, written)
@@ -179,8 +181,9 @@ class OperatingApp(QuickKeysApp):
             return
         reply = await self.ask_engine(Update(dispatch_id=view.dispatch_id, power_kw=written.power_kw))
         if reply is not None:
-            self.outcomes.follow(Act(view.dispatch_id, "updated"), self.model.snapshot)
-            self.say(updated_text(view, written.power_kw, reply.result))
+            said = updated_text(view, written.power_kw, reply.result)
+            self.outcomes.follow(Act(view.dispatch_id, "updated", said=said), self.model.snapshot)
+            self.say(said)
 
     def _update_question(self, view: DispatchView, written: NewTarget) -> ChoiceDialog:
         """Shows what was previewed of exactly this target; where nothing was, why, and the answer has another key than the usual one."""

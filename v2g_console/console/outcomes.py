@@ -23,6 +23,7 @@ class Act:
     dispatch_id: str
     word: str
     silent: int = 0
+    said: str = ""  # in words, when it was asked; no longer true once it is settled
     after: int = 0  # number of the newest picture when it was answered
     settled: int = 0  # pictures since then in which nothing was open
 
@@ -33,6 +34,9 @@ class Outcomes:
     def __init__(self) -> None:
         self._acts: dict[str, Act] = {}
         self._stop_after: int | None = None
+        self._without_stop = 0  # pictures since then that know of no STOP
+        self.over: list[str] = []
+        """What was said of those that the last call of `settled` told of: their outcome takes its place."""
 
     def follow(self, act: Act, snapshot: Snapshot | None) -> None:
         """From now on, until it is settled."""
@@ -41,10 +45,12 @@ class Outcomes:
     def follow_stop(self, snapshot: Snapshot | None) -> None:
         """STOP was pressed."""
         self._stop_after = 0 if snapshot is None else snapshot.number
+        self._without_stop = 0
 
     def settled(self, snapshot: Snapshot) -> list[Told]:
         """What came to its end with this picture; each act is told once. Called with each new picture."""
         told: list[Told] = []
+        self.over.clear()
         for act in tuple(self._acts.values()):
             view = next((one for one in snapshot.dispatches if one.dispatch_id == act.dispatch_id), None)
             if snapshot.number <= act.after:
@@ -56,6 +62,7 @@ class Outcomes:
             self._acts[act.dispatch_id] = replace(act, settled=settled, after=snapshot.number)
             if settled >= _SETTLED_PICTURES:
                 del self._acts[act.dispatch_id]
+                self.over.append(act.said)
                 told.append(outcome_text(act, view))
         if self._stop_after is not None and snapshot.number > self._stop_after:
             told += self._stop(snapshot)
@@ -63,7 +70,9 @@ class Outcomes:
 
     def _stop(self, snapshot: Snapshot) -> list[Told]:
         if snapshot.stop is None:
-            self._stop_after = None
+            self._without_stop += 1
+            if self._without_stop >= _SETTLED_PICTURES:
+                self._stop_after = None  # resumed
             return []
         if snapshot.stop.waiting:
             return []

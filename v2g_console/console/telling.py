@@ -19,6 +19,11 @@ class Notice:
     severity: Severity
     ends_s: float
 
+    @property
+    def weight(self) -> int:
+        """0 for good news, more for worse."""
+        return _WEIGHT[self.severity]
+
 
 class Telling:
     """What is on screen. Good news ends sooner; said again, a text is on screen anew and not twice."""

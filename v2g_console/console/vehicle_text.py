@@ -99,6 +99,8 @@ def _now(vehicle: VehicleView, utc_ms: int, since_s: float, glyphs: Glyphs) -> l
 
 def _baseline_words(vehicle: VehicleView) -> str:
     """Where its baseline comes from; one that is kept says until when."""
+    if vehicle.baseline_kind == "measured" and not vehicle.owner:
+        return "measured"  # "before the dispatch" only where there is one
     if vehicle.baseline_kind != "frozen":
         return _BASELINE_WORDS.get(vehicle.baseline_kind, vehicle.baseline_kind)
     if vehicle.owner:

@@ -66,12 +66,12 @@ class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
-        """`e112317-3: EcoWatt is red from 2026-11-23 17:00Z to 20:00Z; 120 kW of charging could be reduced now`."""
+        """`e112317-3: EcoWatt is red from 2026-11-23 17:00Z to 20:00Z; up to 120 kW of charging could be reduced now`."""
         return f"{self.proposal_id}: EcoWatt is red from {self.span}; {self._could}"
 
     @property
     def short_words(self) -> str:
-        """`EcoWatt red until 20:00Z; 120 kW of charging could be reduced now (e112317-3)`: for lists that show the beginning beside it."""
+        """`EcoWatt red until 20:00Z; up to 120 kW of charging could be reduced now (e112317-3)`: for lists with the beginning beside it."""
         return f"EcoWatt red until {self._until}; {self._could} ({self.proposal_id})"
 
     @property
@@ -86,7 +86,7 @@ class ProposalView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def _could(self) -> str:
-        return f"{self.suggested_kw:g} kW of charging could be reduced now" if self.suggested_kw else "nothing charges now"
+        return f"up to {self.suggested_kw:g} kW of charging could be reduced now" if self.suggested_kw else "nothing charges now"
 
 
 class EcowattView(msgspec.Struct, frozen=True, kw_only=True):

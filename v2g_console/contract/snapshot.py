@@ -70,7 +70,7 @@ class FleetSummary(msgspec.Struct, frozen=True, kw_only=True):
     """The fleet in numbers. Stale and lost vehicles count in no headroom and no SoC figure; `excluded_from_sums` says how many that are."""
 
     vehicles: int = 0
-    available: int = 0
+    available: int = 0  # plugged in and offered, and not lost
     dispatched: int = 0
     fresh: int = 0
     stale: int = 0

@@ -4,14 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-EXPECTED: Final = "18:30, 18:30:00 (local time), or 2026-11-23T18:30:00+01:00"
-_TIME_OF_DAY: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+EXPECTED: Final = "18:30 (local time), 18:30Z (UTC), or 2026-11-23T18:30:00+01:00"
+_TIME_OF_DAY: Final = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?([Zz]?)")
 _LATE_S: Final = 60.0
 """As late as a start may be and still be taken, which is what the engine takes too."""
 
 
 def parse_start(text: str, now_utc_s: float) -> datetime:
-    """The moment meant, in whole seconds with a zone: a time of day is the next one of this machine's clock.
+    """The moment meant, in whole seconds with a zone: a time of day is the next one of this machine's clock, with Z of UTC.
 
     Raises ValueError with what is wrong, also for a moment that has passed.
     """
@@ -41,11 +41,13 @@ def start_words(start_at: str) -> str:
 
 
 def _next_at(time_of_day: re.Match[str], now_utc_s: float) -> datetime:
-    """The next such time of day by the local clock, also over a change to or from summer time."""
-    hour, minute, second = (int(part or 0) for part in time_of_day.groups())
-    today = datetime.fromtimestamp(now_utc_s)
+    """The next such time of day by the local clock or in UTC, also over a change to or from summer time."""
+    hour, minute, second = (int(part or 0) for part in time_of_day.groups()[:3])
+    zone = UTC if time_of_day[4] else None
+    today = datetime.fromtimestamp(now_utc_s, zone)
     for days in (0, 1):
-        moment = datetime.combine(today.date() + timedelta(days=days), today.time().replace(hour, minute, second, 0)).astimezone()
+        wall = datetime.combine(today.date() + timedelta(days=days), today.time().replace(hour, minute, second, 0), zone)
+        moment = wall if zone else wall.astimezone()
         if moment.timestamp() >= now_utc_s - _LATE_S:
             return moment
     return moment

@@ -119,13 +119,14 @@ class Acting:
         if running.target_kw != held.view.before_kw:
             self._approvals.revise(held, before_kw=running.target_kw)
             raise self._approvals.changed(held, f"{running.short_id} has another target since this was asked")
-        before = running.approved_by, running.approved_kw
+        change = running.approvals.begin((running.approved_by, running.approved_kw))
         running.approved_by, running.approved_kw = approved_by, power_kw  # before anything is journalled of it
         try:
             await retarget(self._core, running, power_kw)
         except RefusalError:
-            running.approved_by, running.approved_kw = before
+            running.approved_by, running.approved_kw = running.approvals.refused(change, (running.approved_by, running.approved_kw))
             raise
+        running.approvals.carried_out(change)
         return dispatch_view(self._core, running, with_trace=False), running.dispatch_id
 
     def _refuse_unsendable(self, decision: Decision, fields: ask.DispatchFields) -> None:

@@ -76,8 +76,9 @@ async def correct(core: Core, running: Running, found: Correction) -> None:
     if not running.sends or not len(positions):
         return
     passed = pass_gate(core, Why.CORRECTED, running.rows[positions], setpoint_kw)
-    # Who can't move, for the phases of its site, is not told again.
+    # Who can't move, for the limits of its site, is not told again.
     moves = np.abs(passed.setpoint_kw - _in_force_kw(running, positions)) > TOLERANCE_KW
+    reason = np.where(np.abs(passed.setpoint_kw - setpoint_kw) > TOLERANCE_KW, Reason.SITE_LIMIT, reason).astype(np.uint8)
     passed, positions, reason, too_high = passed.only(moves), positions[moves], reason[moves], found.too_high[still][moves]
     if not len(positions):
         return

@@ -47,6 +47,7 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "applied_kw": (np.float64, np.nan),  # absolute, as acknowledged
     "renewal_until_ms": (np.int64, 0),  # end of a lease that is asked for, but not acknowledged
     "valid_until_ms": (np.int64, 0),  # end of the lease; 0: none (v1)
+    "latest_until_ms": (np.int64, 0),  # of all leases it was told: it may refuse the newest and keep one that ends later by date
     "renewed_at": (np.float64, np.nan),  # monotonic, publish of the renewal that is asked for
     "lease_ends_at": (np.float64, np.inf),  # monotonic: `valid_until_ms`, but no step of the date moves it
     "least_kw": (np.float64, -np.inf),  # setpoints that a broken bound leaves it, while `bounded_until`
@@ -82,6 +83,7 @@ _CELLS = (
     "applied_kw",
     "valid_until_ms",
     "renewal_until_ms",
+    "latest_until_ms",
     "renewed_at",
     "lease_ends_at",
     "out",
@@ -109,6 +111,7 @@ class Cells:
     applied_kw: "memoryview[float]"
     valid_until_ms: "memoryview[int]"
     renewal_until_ms: "memoryview[int]"
+    latest_until_ms: "memoryview[int]"
     renewed_at: "memoryview[float]"
     lease_ends_at: "memoryview[float]"
     out: "memoryview[bool]"
@@ -160,6 +163,7 @@ class CommandRows:
     applied_kw: F8
     valid_until_ms: NDArray[np.int64]
     renewal_until_ms: NDArray[np.int64]
+    latest_until_ms: NDArray[np.int64]
     renewed_at: F8
     lease_ends_at: F8
     left: NDArray[np.bool_]
@@ -278,6 +282,7 @@ class CommandRows:
         self.command_state[positions] = CommandState.TIMED_OUT
         self.sent_kw[positions] = self.setpoint_kw[positions]
         self.seq[positions], self.valid_until_ms[positions], self.lease_ends_at[positions] = seq, valid_until_ms, lease_ends_at
+        self.latest_until_ms[positions] = valid_until_ms
         self.out[positions] = True
 
     def set_release(self, position: int, wanted: int) -> None:

@@ -25,11 +25,11 @@ class Deadlines:
         if running.sends:
             time_out(core, running, now)
             expire(core, running)
-            # MQTT 3.1.1 knows no expiry: whoever acknowledges an old command may have applied it after the newest.
-            anew, retries = outdated(core, running), due_for_retry(core, running, now)
+            retries = due_for_retry(core, running, now)
             if retries and core.link_up():
                 self._errands.run(resend(core, running, retries))
-            if anew and core.link_up():
+            # MQTT 3.1.1 knows no expiry: whoever acknowledges an old command may have applied it after the newest.
+            if core.link_up() and (anew := outdated(core, running)):
                 self._errands.run(resend(core, running, anew, anew=True))
             broken = bounds.look(core, running, now)
             if broken is not None:

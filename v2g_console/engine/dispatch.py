@@ -75,6 +75,7 @@ class Running(CommandRows):
         self.commanded_kw = target_kw  # where the course is: what the vehicles were last asked for together
         self.course: Course | None = None  # None: the target has never changed
         self.targets = Overlapping[tuple[float, Course | None]]()  # new targets under way, with target and course before them
+        self.approvals = Overlapping[tuple[str, float]]()  # of new targets under way, with `approved_by` and `approved_kw` before them
         self.steps = Overlapping[float]()  # steps of the course under way, with `commanded_kw` before them
         self.reallocating = self.renewing = False  # a look for a gap, a renewal is under way
         self.ramping = False  # the course waits for vehicles that may not go faster

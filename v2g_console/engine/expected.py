@@ -49,7 +49,9 @@ def believe(core: Core, running: Running) -> Belief:
     silent = np.isin(running.command_state, _SILENT) & holds
     refused = (running.command_state == CommandState.REJECTED) & holds
     # Until it answers a newer command, a vehicle does what it acknowledged last; a lease that ended binds nobody.
-    binding = np.isfinite(running.applied_kw) & (running.command_state != CommandState.EXPIRED)
+    leased = (core.fleet.protocol[running.rows] >= 2) & (running.valid_until_ms > 0)
+    ended = (running.command_state == CommandState.EXPIRED) | (leased & (running.lease_ends_at < core.clock.monotonic()))
+    binding = np.isfinite(running.applied_kw) & ~ended
     told_kw = np.where(binding, running.applied_kw, running.baseline_kw)
     power_kw = np.where(settled & (answered | silent | (refused & binding)), measured_kw, told_kw)
     far = np.abs(measured_kw - running.applied_kw) > np.maximum(_OFF_BY_KW, _OFF_BY_SHARE * np.abs(running.applied_kw))

@@ -18,6 +18,7 @@ Rows = NDArray[np.intp]
 CHARGING_BELOW_KW = -0.1
 _FIRST_CAPACITY = 256
 _STAMP_STEP_S = 1.0  # vehicles stamp their reports in whole seconds
+_SAME_STAMP_S = 0.01  # our two clocks, read one after the other, differ by less: of two reports with one stamp the later one counts
 
 # One line a column: name -> (dtype, value of a new row).
 _COLUMNS: dict[str, tuple[type, float]] = {
@@ -51,6 +52,7 @@ _COLUMNS: dict[str, tuple[type, float]] = {
     "segment": (np.int32, -1),
     "fleet": (np.int32, -1),
     "configured_site": (np.int32, -1),  # of a vehicle that tells none
+    "moved": (np.bool_, 0),  # told another site while a dispatch had it, and nobody looked at that yet
     "phases": (np.uint8, 0),  # 1, 2 or 3; 0 not told
     "phase": (np.uint8, 0),  # 1 to 3 of a one-phase vehicle; 0 not told
     "availability_prob": (np.float64, 1),
@@ -110,6 +112,7 @@ class Fleet:
     segment: NDArray[np.int32]
     fleet: NDArray[np.int32]
     configured_site: NDArray[np.int32]
+    moved: NDArray[np.bool_]
     phases: NDArray[np.uint8]
     phase: NDArray[np.uint8]
     availability_prob: NDArray[np.float64]
@@ -196,10 +199,8 @@ class Fleet:
         self.priority[row] = told.priority
         self.battery_kwh[row] = told.battery_kwh
         self.degradation[row] = told.degradation
-        self.max_charge_kw[row] = told.max_charge_kw
-        self.max_discharge_kw[row] = told.max_discharge_kw
-        self.min_charge_kw[row] = told.min_charge_kw
-        self.min_discharge_kw[row] = told.min_discharge_kw
+        self.max_charge_kw[row], self.max_discharge_kw[row] = told.max_charge_kw, told.max_discharge_kw
+        self.min_charge_kw[row], self.min_discharge_kw[row] = told.min_charge_kw, told.min_discharge_kw
         self.ramp_kw_per_s[row] = told.ramp_kw_per_s
         self.min_soc[row] = self._default_min_soc if told.min_soc is None else told.min_soc
         self.reserve_soc[row] = told.reserve_soc
@@ -207,29 +208,29 @@ class Fleet:
         self.departure_utc_s[row] = np.inf if told.departure_s is None else told.departure_s
         self.availability_prob[row] = told.availability_prob
         self.protocol[row] = told.protocol
-        self._settle_in(row, told.site)
+        self._settle_in(row, told.site, first=first)
         self.phases[row], self.phase[row] = told.phases, told.phase
-        self.segment[row] = self.segments.code(told.segment)
-        self.fleet[row] = self.fleets.code(told.fleet)
+        self.segment[row], self.fleet[row] = self.segments.code(told.segment), self.fleets.code(told.fleet)
         self.says_charging[row] = -1 if not told.charging else 1  # false means unknown as well
         if told.available is not None and self.measured_at[row] < monotonic - self._interval_s:
             self.available[row] = told.available
         if self.measured_at[row] == -np.inf:
             self.gone_at[row] = -np.inf  # nothing older than its last will can be taken for its state
         if told.soc is not None and self.soc_at[row] < monotonic - self._interval_s:
-            self.soc[row] = told.soc
-            self.soc_at[row] = monotonic
+            self.soc[row], self.soc_at[row] = told.soc, monotonic
         self._alive(row, monotonic, utc_s)
         return first
 
-    def _settle_in(self, row: int, told_site: str) -> None:
+    def _settle_in(self, row: int, told_site: str, *, first: bool) -> None:
         """Where a vehicle is: its own word wins, since it may have moved; the configuration is for those who tell nothing."""
         told, configured = self.sites.code(told_site), self.configured_site[row]
         if told >= 0 and configured >= 0 and told != configured and self.site[row] != told:
             log.warning(
                 "%s says it is at %s, fleet.sites says %s: counted where it says", self.ids[row], told_site, self.sites.names[configured]
             )
-        self.site[row] = told if told >= 0 else configured
+        before, self.site[row] = self.site[row], told if told >= 0 else configured
+        if self.site[row] != before and self.owner[row] >= 0 and not first:
+            self.moved[row] = True
 
     def measure(self, row: int, told: Telemetry, monotonic: float, utc_s: float) -> bool:
         """Take one telemetry message; True if it is the first of this vehicle. Its time is never later than its receipt."""
@@ -241,9 +242,10 @@ class Fleet:
         at = monotonic - age_s
         if at >= self.gone_at[row] - _STAMP_STEP_S:  # not a kept measurement from before its last will
             self.gone_at[row] = -np.inf
-        if at < self.measured_at[row]:
+        if at < self.measured_at[row] - _SAME_STAMP_S:
             self._alive(row, monotonic, utc_s)
             return False
+        at = max(at, float(self.measured_at[row]))
         self.soc[row] = told.soc
         self.soc_at[row] = at
         self.power_kw[row] = told.power_kw
@@ -346,6 +348,7 @@ class Fleet:
     def take(self, rows: Rows, slot: int, baseline_kw: NDArray[np.float64], kind: NDArray[np.uint8]) -> None:
         """Make a dispatch the owner of `rows` and freeze their baselines."""
         self.owner[rows] = slot
+        self.moved[rows] = False
         self.baseline_kw[rows] = baseline_kw
         self.baseline_kind[rows] = kind
         self.revision += 1

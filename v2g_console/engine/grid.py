@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from v2g_console.allocation import SiteTree
 from v2g_console.allocation.minpower import admit
-from v2g_console.allocation.tree import room_for
+from v2g_console.allocation.tree import Room, room_for
 from v2g_console.allocation.uncertainty import with_others, worst_case_kw
 from v2g_console.config.settings import GridSettings
 from v2g_console.engine.fleet import Fleet
@@ -17,6 +17,7 @@ Rows = NDArray[np.intp]
 Range = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Lowest and highest power in kW of each vehicle (n)."""
 _FLEET = "the whole fleet"
+_NOTHING_KW = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +67,36 @@ class Grid:
 
         Each vehicle (n) is somewhere within `before_kw` now, and may be anywhere within `after_kw` then.
         """
-        n = len(fleet)
-        everybody = np.ones(n, np.bool_)
-        bare = self.tree(fleet, np.zeros(n), everybody, response_s)  # everybody decides, so nobody is counted
-        room = room_for(with_others(bare, *before_kw, everybody), np.zeros(n), 1)
+        room = self._room(fleet, before_kw, response_s)
         (low_kw, high_kw), (after_low_kw, after_high_kw) = before_kw, after_kw
         for change_kw, left_kw in ((low_kw - after_low_kw, -room.least_kw), (after_high_kw - high_kw, room.most_kw)):
             cost = np.maximum(change_kw, 0.0)[rows]
             rows = admit(rows, cost, cost, np.inf, np.append(np.maximum(left_kw, 0.0), np.inf), room)
         return rows
+
+    def import_left(
+        self, fleet: Fleet, rows: Rows, before_kw: Range, more_kw: NDArray[np.float64], response_s: float
+    ) -> NDArray[np.float64]:
+        """Of the import `more_kw` (k, at least 0) that the fleet's `rows` (k) would add, what all nodes above have left, in proportion.
+
+        Each vehicle (n) is somewhere within `before_kw` now.
+        """
+        room = self._room(fleet, before_kw, response_s)
+        left_kw = np.maximum(-room.least_kw, 0.0)
+        for nodes in room.levels[::-1]:
+            at = nodes[rows]
+            below = at >= 0
+            wanted_kw = np.bincount(at[below], weights=more_kw[below], minlength=len(left_kw))
+            share = np.minimum(1.0, left_kw / np.maximum(wanted_kw, _NOTHING_KW))
+            more_kw = np.where(below, more_kw * share[at], more_kw)
+        return more_kw
+
+    def _room(self, fleet: Fleet, powers_kw: Range, response_s: float) -> Room:
+        """What the nodes leave with each vehicle (n) within `powers_kw`."""
+        n = len(fleet)
+        everybody = np.ones(n, np.bool_)
+        bare = self.tree(fleet, np.zeros(n), everybody, response_s)  # everybody decides, so nobody is counted
+        return room_for(with_others(bare, *powers_kw, everybody), np.zeros(n), 1)
 
     def tree(self, fleet: Fleet, baseline_kw: NDArray[np.float64], deciding: NDArray[np.bool_], response_s: float) -> SiteTree:
         """The tree for a decision about the vehicles `deciding` (n): all others count with the worst power they may have now."""

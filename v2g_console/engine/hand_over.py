@@ -1,5 +1,8 @@
 """Vehicles that pass from one dispatch to another of higher rank: their baseline stays frozen, the loser is told what it lost."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +12,7 @@ from v2g_console.domain.states import LIVE_COMMAND_STATES, CommandState
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Rows, Running
 from v2g_console.engine.mirror import note_releases
+from v2g_console.engine.rounds import dispatch_record
 
 _LIVE = [int(state) for state in LIVE_COMMAND_STATES]
 
@@ -44,6 +48,8 @@ def hand_over(core: Core, winner: Running, rows: Rows) -> NDArray[np.bool_]:
         note_releases(core, loser)  # before the winner's round: a restart finds each vehicle in one dispatch
         before = loser.taken[winner.short_id].vehicles if winner.short_id in loser.taken else 0
         loser.taken[winner.short_id] = TakenVehicles(short_id=winner.short_id, signal=winner.signal.value, vehicles=before + len(positions))
+        known_kw = loser.recorded_kw if math.isfinite(loser.recorded_kw) else loser.target_kw  # a new one under way may yet be refused
+        core.note(replace(dispatch_record(loser, core.utc_ms()), target_kw=known_kw))
         loser.moved.append((winner.short_id, -moved_kw))
         winner.moved.append((loser.short_id, moved_kw))
         loser.changed.set()

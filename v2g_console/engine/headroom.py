@@ -63,7 +63,7 @@ class Headroom:
         soc = columns.soc[fresh & ~np.isnan(columns.soc)]
         self.summary = FleetSummary(
             vehicles=n,
-            available=int(np.count_nonzero(columns.available)),
+            available=int(np.count_nonzero(columns.available & (columns.quality != Quality.LOST))),
             dispatched=int(np.count_nonzero(~free)),
             fresh=int(np.count_nonzero(fresh)),
             stale=int(np.count_nonzero(quality == Quality.STALE)),

@@ -60,7 +60,9 @@ def _show(core: Core, running: Running, positions: np.ndarray[tuple[int], np.dty
     fleet.state[rows] = _FLEET_STATES[running.command_state[positions]]
     fleet.reason[rows] = running.reason[positions]
     fleet.commanded_at[rows] = np.fmax(fleet.commanded_at[rows], running.sent_at[positions])
-    fleet.setpoint_kw[rows] = np.where(running.out[positions], running.setpoint_kw[positions], np.nan)
+    unsent = np.isin(running.command_state[positions], (CommandState.DROPPED, CommandState.FAILED))  # they follow what was sent before
+    told_kw = np.where(unsent, running.sent_kw[positions], running.setpoint_kw[positions])
+    fleet.setpoint_kw[rows] = np.where(running.out[positions], told_kw, np.nan)
     fleet.revision += 1
 
 

@@ -74,8 +74,8 @@ class Owed:
         self.forget(row)
         now = self._core.clock.monotonic()
         v2 = self._core.fleet.protocol[row] >= 2
-        # A renewal that was never answered may have arrived all the same.
-        lease_ends_ms = int(max(running.valid_until_ms[position], running.renewal_until_ms[position])) if v2 else 0
+        # Whatever was never answered may have arrived all the same, and what was refused left an earlier lease, perhaps of a later date.
+        lease_ends_ms = int(running.latest_until_ms[position]) if v2 else 0
         ends_at = float(max(running.lease_ends_at[position], renewal_ends_at(running, position)))
         over_at = ends_at + self._core.settings.dispatch.ack_timeout_seconds + _ROUNDED_S if lease_ends_ms else math.inf
         sent_at = float(running.release_sent_at[position])
@@ -98,6 +98,9 @@ class Owed:
         if dispatch_id == owed.running.dispatch_id and position == owed.position and seq >= owed.first_seq and lets_go(ack):
             self._settle(row)
             return True
+        if not ack.status and (dispatch_id != owed.running.dispatch_id or seq <= owed.running.cells.seq[owed.position]):
+            # A v1 vehicle took a setpoint, perhaps again and after its release, whose answer proves nothing from now on.
+            owed.first_seq, owed.next_at = self._core.next_seq(), self._core.clock.monotonic()
         self.sign_of_life(row)
         return False
 

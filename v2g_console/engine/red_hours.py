@@ -102,8 +102,9 @@ def _check_hours(day: EcowattDay) -> None:
 
 def _date_of(day: EcowattDay, utc_s: float) -> date:
     try:
-        jour = datetime.fromisoformat(day.jour).date()
-    except ValueError:
+        told = datetime.fromisoformat(day.jour)
+        jour = (told if told.tzinfo is None else told.astimezone(ZoneInfo(ZONE))).date()  # a midnight may be told in UTC
+    except (ValueError, OverflowError):
         raise RefusalError(Refusal.INVALID, f"jour {visible(day.jour[:40])!r} is no date", "write it as 2026-11-23") from None
     today = datetime.fromtimestamp(utc_s, ZoneInfo(ZONE)).date()
     if not -1 <= (jour - today).days <= MOST_DAYS:

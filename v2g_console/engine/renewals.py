@@ -54,7 +54,8 @@ async def _renew(core: Core, running: Running, positions: Rows) -> None:
                 continue  # over, let go, or a newer command overtook this round in the journal
             running.seq[position] = seq
             running.sent_ms[position], running.renewed_at[position] = core.utc_ms(), core.clock.monotonic()
-            running.renewal_until_ms[position] = writer.lease_end_ms(int(running.sent_ms[position]))
+            running.renewal_until_ms[position] = until_ms = writer.lease_end_ms(int(running.sent_ms[position]))
+            running.latest_until_ms[position] = max(running.latest_until_ms[position], until_ms)
             yield writer.setpoint(position)
 
     await core.link.publish_many(messages(), lambda _, __: None)

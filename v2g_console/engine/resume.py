@@ -61,6 +61,7 @@ def restored(core: Core, about: DispatchRecord, fields: DispatchFields) -> Runni
     )
     running.dispatch_id, running.short_id = about.dispatch_id, f"#{about.dispatch_id[:4]}"
     running.approved_by, running.approved_kw = about.approved_by, about.target_kw if about.approved_by else 0.0
+    running.taken = {one.short_id: one for one in about.taken}
     core.running[running.dispatch_id] = running
     return running
 

@@ -20,6 +20,7 @@ _PLANNED: Final = int(CommandState.PLANNED)
 _QUEUED: Final = int(CommandState.QUEUED)
 _PUBLISHED: Final = int(CommandState.PUBLISHED)
 _TOOK: Final = frozenset({PublishOutcome.SENT, PublishOutcome.NO_SUBSCRIBER})
+_CUT_OFF: Final = frozenset({PublishOutcome.DROPPED, PublishOutcome.FAILED})
 _ANSWERED: Final = frozenset({int(CommandState.ACKED), int(CommandState.LIMITED)})
 _REPEATED: Final = _ANSWERED | {_PUBLISHED}
 _HELD: Final = int(ReleaseState.NONE)
@@ -81,6 +82,7 @@ def dispatch_record(running: Running, now_ms: int) -> DispatchRecord:
         request_json=msgspec.json.encode(running.request).decode(),
         approved_by=running.approved_by,
         ending=running.outcome.value if running.outcome is not None else "",
+        taken=tuple(running.taken.values()),
     )
 
 
@@ -89,7 +91,7 @@ async def _publish_first(core: Core, running: Running, positions: Rows, seq: int
     clock, writer = core.clock, CommandWriter(core, running)
     dispatch = core.settings.dispatch
     retry_step_s = dispatch.ack_timeout_seconds / (dispatch.retries + 1)
-    held = frozenset(positions[running.out[positions]].tolist())  # they may follow an earlier command, whatever becomes of this one
+    held = _in_force(running, positions[running.out[positions]])
     pulled: list[int] = []
 
     def messages() -> Iterator[Outgoing]:
@@ -106,6 +108,7 @@ async def _publish_first(core: Core, running: Running, positions: Rows, seq: int
             cells.retry_at[position] = now + retry_step_s
             cells.attempt[position] = 1
             cells.valid_until_ms[position] = lease_end_ms = writer.lease_end_ms(sent_ms)
+            cells.latest_until_ms[position] = max(cells.latest_until_ms[position], lease_end_ms)
             cells.lease_ends_at[position] = now + (lease_end_ms - sent_ms) / 1000
             cells.out[position] = True
             running.set_command(position, _QUEUED)
@@ -114,7 +117,7 @@ async def _publish_first(core: Core, running: Running, positions: Rows, seq: int
             yield writer.setpoint(position)
 
     def outcome(index: int, result: PublishOutcome) -> None:
-        _first_outcome(core, running, pulled[index], seq, result, held=pulled[index] in held)
+        _first_outcome(core, running, pulled[index], seq, result, before=held.get(pulled[index]))
 
     await core.link.publish_many(messages(), outcome)
     _drop_unsent(running, positions, seq, Reason.STOPPED if core.stop.stopped else Reason.PUBLISH_FAILED)
@@ -125,6 +128,7 @@ def _as_before(core: Core, running: Running, positions: Rows, seq: int) -> None:
     untouched = (running.seq[positions] == seq) & (running.command_state[positions] == _PLANNED)
     known = positions[untouched & np.isfinite(running.sent_kw[positions])]
     running.take_back(known)
+    known = known[running.held(core.fleet.owner)[known]]  # who was released while the journal was stuck is another's, or free
     core.fleet.setpoint_kw[running.rows[known]] = running.sent_kw[known]
     let_go_unsent(core, running, positions[untouched & ~running.out[positions]])
 
@@ -148,7 +152,16 @@ def _drop_unsent(running: Running, positions: Rows, seq: int, reason: Reason) ->
     running.changed.set()
 
 
-def _first_outcome(core: Core, running: Running, position: int, seq: int, result: PublishOutcome, *, held: bool) -> None:
+def _in_force(running: Running, positions: Rows) -> dict[int, tuple[float, int, float]]:
+    """What the vehicles at `positions` may follow whatever becomes of a newer command: `(sent_kw, valid_until_ms, lease_ends_at)`."""
+    columns = (running.sent_kw[positions], running.valid_until_ms[positions], running.lease_ends_at[positions])
+    return dict(zip(positions.tolist(), zip(*(column.tolist() for column in columns), strict=True), strict=True))
+
+
+def _first_outcome(
+    core: Core, running: Running, position: int, seq: int, result: PublishOutcome, *, before: tuple[float, int, float] | None
+) -> None:
+    """`before` is what the vehicle may follow from earlier; None: nothing."""
     took = result in _TOOK
     core.metrics.count_publish(ok=took)
     cells = running.cells
@@ -159,8 +172,11 @@ def _first_outcome(core: Core, running: Running, position: int, seq: int, result
         return
     running.set_command(position, CommandState.DROPPED if result is PublishOutcome.DROPPED else CommandState.FAILED)
     running.reason[position] = Reason.PUBLISH_FAILED
-    if result is not PublishOutcome.FAILED and not held:  # FAILED may have gone out all the same
-        cells.out[position] = False
+    if result is not PublishOutcome.FAILED:  # FAILED may have gone out all the same
+        if before is None:
+            cells.out[position] = False
+        else:
+            cells.sent_kw[position], cells.valid_until_ms[position], cells.lease_ends_at[position] = before
     running.fresh.sent.append(position)
 
 
@@ -176,9 +192,11 @@ def outdated(core: Core, running: Running) -> list[int]:
 async def resend(core: Core, running: Running, positions: list[int], *, anew: bool = False) -> None:
     """Publish present commands once more, byte for byte, to vehicles that have not answered; none is repeated after its ack deadline.
 
-    `anew`: to vehicles that answered an older command, and must get the newest whenever it was first sent.
+    `anew`: to vehicles that answered an older command, and must get the newest whenever it was first sent: if the link goes meanwhile, when
+    it is back.
     """
     writer = CommandWriter(core, running)
+    pulled: list[int] = []
 
     def messages() -> Iterator[Outgoing]:
         for position in positions:
@@ -190,9 +208,15 @@ async def resend(core: Core, running: Running, positions: list[int], *, anew: bo
                 core.metrics.count_publish(ok=False)
                 continue
             cells.attempt[position] = min(255, cells.attempt[position] + 1)
+            pulled.append(position)
             yield writer.setpoint(position, expiry_s=left_s)
 
-    await core.link.publish_many(messages(), lambda _, result: core.metrics.count_publish(ok=result in _TOOK))
+    def outcome(index: int, result: PublishOutcome) -> None:
+        core.metrics.count_publish(ok=result in _TOOK)
+        if anew and result in _CUT_OFF:
+            running.outdated.add(pulled[index])
+
+    await core.link.publish_many(messages(), outcome)
 
 
 def due_for_retry(core: Core, running: Running, now: float) -> list[int]:

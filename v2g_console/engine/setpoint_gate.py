@@ -26,7 +26,7 @@ class Why(Enum):
     """Why setpoints are given, which says what may hold them up."""
 
     DECIDED = auto()  # something new is asked for: the interlocks may refuse it
-    CORRECTED = auto()  # back within the bounds of the vehicle: no interlock stands in the way
+    CORRECTED = auto()  # back within the bounds of the vehicle: no interlock stands in the way, but the import limits of its site do
     RESUMED = auto()  # in force before a restart: the interlocks have looked at the whole dispatch, and nobody is asked for the first time
 
 
@@ -58,6 +58,8 @@ def pass_gate(core: Core, why: Why, rows: Rows, setpoint_kw: F8, baseline_kw: F8
     kept_kw = within_phases(core, rows, setpoint_kw, baseline_kw)
     if why is Why.DECIDED:
         admit(core, Move(rows, kept_kw, core.fleet.baseline_kw[rows] if baseline_kw is None else baseline_kw))
+    elif why is Why.CORRECTED:
+        kept_kw = _within_import(core, rows, kept_kw)
     return Passed(core, why, rows, kept_kw)
 
 
@@ -76,6 +78,20 @@ def pass_again(core: Core, running: Running, positions: Rows) -> Rows:
     admit(core, Move(rows, setpoint_kw, running.baseline_kw[chosen]))
     Passed(core, Why.DECIDED, rows, setpoint_kw).intend()
     return chosen
+
+
+def _within_import(core: Core, rows: Rows, setpoint_kw: F8) -> F8:
+    """`setpoint_kw` (k) of `rows` (k), less charging where a site or feeder has no import left; nobody is cut to less than its own plan."""
+    if core.grid is None or not len(rows):
+        return setpoint_kw
+    fleet, n, response_s = core.fleet, len(core.fleet), core.settings.dispatch.response_s
+    low_kw, high_kw = (np.nan_to_num(kw) for kw in worst_powers_kw(fleet, fleet.baseline_kw[:n], response_s))
+    low_kw[rows] = np.minimum(low_kw[rows], np.clip(fleet.baseline_kw[rows], -fleet.max_charge_kw[rows], 0.0))
+    more_kw = np.maximum(low_kw[rows] - setpoint_kw, 0.0)
+    lowest_kw = low_kw[rows] - core.grid.import_left(fleet, rows, (low_kw, high_kw), more_kw, response_s)
+    kept_kw = np.maximum(setpoint_kw, lowest_kw)
+    in_hole = (kept_kw > setpoint_kw + SLACK_KW) & (kept_kw < 0.0) & (kept_kw > -fleet.min_charge_kw[rows])
+    return np.where(in_hole, 0.0, kept_kw)
 
 
 def _with_room(core: Core, rows: Rows, setpoint_kw: F8) -> NDArray[np.bool_]:

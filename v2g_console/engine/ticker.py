@@ -93,6 +93,7 @@ class Ticker:
         parts.gate.tell_refusals(now)
         core.fleet.age(now)
         parts.inhibitor.take_out()  # also who came under a tag since, by moving to another site
+        parts.inhibitor.take_out_moved()
         parts.holds.look(now)
         parts.ecowatt.look()
         for running in core.running.values():

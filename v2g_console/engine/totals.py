@@ -104,7 +104,7 @@ def ack_progress(core: Core, running: Running, now: float) -> AckProgress:
     """How the answers come in, vehicle by vehicle."""
     counts = command_counts(running)
     times = latencies_ms(running)
-    quantiles = [float(value) for value in np.percentile(times, (50, 95, 99))] if len(times) else [None, None, None]
+    p50_ms, p95_ms, p99_ms = _percentiles_ms(times)
     waiting = running.command_state == CommandState.PUBLISHED
     retry_at = float(np.min(running.retry_at[waiting])) if waiting.any() else np.inf
     return AckProgress(
@@ -119,9 +119,9 @@ def ack_progress(core: Core, running: Running, now: float) -> AckProgress:
         attempt=int(np.max(running.attempt)) if len(running) else 0,
         attempts=core.settings.dispatch.retries + 1,
         retry_in_s=max(0.0, retry_at - now) if np.isfinite(retry_at) else None,
-        p50_ms=quantiles[0],
-        p95_ms=quantiles[1],
-        p99_ms=quantiles[2],
+        p50_ms=p50_ms,
+        p95_ms=p95_ms,
+        p99_ms=p99_ms,
         histogram=tuple(int(count) for count in np.histogram(times, _BIN_EDGES_MS)[0]),
     )
 
@@ -130,7 +130,7 @@ def release_progress(core: Core, running: Running) -> AckProgress:
     """How the confirmations of the release come in, vehicle by vehicle."""
     counts = release_counts(running)
     times = (running.release_acked_at - running.release_sent_at) * 1000.0
-    times = times[~np.isnan(times)]
+    p50_ms, p95_ms, p99_ms = _percentiles_ms(times[~np.isnan(times)])
     return AckProgress(
         commanded=vehicles_of(running) - counts[ReleaseState.NOT_NEEDED] if running.release_seq else 0,
         pending=counts[ReleaseState.SENT],
@@ -139,8 +139,18 @@ def release_progress(core: Core, running: Running) -> AckProgress:
         lease_ended=counts[ReleaseState.LEASE_ENDED],
         attempt=int(np.max(running.release_attempt)) if len(running) else 0,
         attempts=core.settings.dispatch.retries + 1,
-        p50_ms=float(np.median(times)) if len(times) else None,
+        p50_ms=p50_ms,
+        p95_ms=p95_ms,
+        p99_ms=p99_ms,
     )
+
+
+def _percentiles_ms(times_ms: NDArray[np.float64]) -> tuple[float | None, float | None, float | None]:
+    """P50, P95 and P99; None each where nothing was measured."""
+    if not len(times_ms):
+        return None, None, None
+    p50_ms, p95_ms, p99_ms = (float(value) for value in np.percentile(times_ms, (50, 95, 99)))
+    return p50_ms, p95_ms, p99_ms
 
 
 def silent(counts: Sequence[int]) -> int:

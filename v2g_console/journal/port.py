@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from v2g_console.contract.events import Event
+from v2g_console.contract.snapshot import TakenVehicles
 
 if TYPE_CHECKING:
     from v2g_console.journal.told import Told
@@ -20,10 +21,11 @@ class JournalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DispatchRecord:
-    """What a restart must know of a dispatch beyond its rounds: written when it is accepted, begins, gets a new target, and is cancelled.
+    """What a restart must know of a dispatch beyond its rounds.
 
-    `request_json` is the request (`contract.requests.DispatchFields`) as JSON, `target_kw` regulation in kW, positive is up. `started_ms`
-    and `ends_ms` are 0 until it has begun; `ending` is the outcome that somebody asked for, empty while nobody did.
+    Written when it is accepted, begins, gets a new target, loses vehicles to another one (`taken`), and is cancelled. `request_json` is
+    the request (`contract.requests.DispatchFields`) as JSON, `target_kw` regulation in kW, positive is up. `started_ms` and `ends_ms`
+    are 0 until it has begun; `ending` is the outcome that somebody asked for, empty while nobody did.
     """
 
     utc_ms: int
@@ -38,6 +40,7 @@ class DispatchRecord:
     request_json: str
     approved_by: str = ""
     ending: str = ""
+    taken: tuple[TakenVehicles, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

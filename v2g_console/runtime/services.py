@@ -9,6 +9,7 @@ from v2g_console.attach.paths import socket_path
 from v2g_console.attach.server import SocketServer
 from v2g_console.config.settings import MqttSettings, Settings
 from v2g_console.contract.configuration import ConfigurationView
+from v2g_console.domain.units import counted
 from v2g_console.engine.clock import SystemClock
 from v2g_console.engine.engine import Engine
 from v2g_console.journal.memory import MemoryJournal
@@ -94,7 +95,8 @@ class Services:
         """End all dispatches by policy; returns how many releases are still owed."""
         owed = await self.engine.wind_down(policy)
         if owed:
-            log.warning("%d vehicles have not confirmed their release: they may still follow their last setpoint", owed)
+            who = counted(owed, "vehicle has not confirmed its release: it", "vehicles have not confirmed their release: they")
+            log.warning("%s may still follow the last setpoint", who)
         return owed
 
     def hurry(self) -> None:

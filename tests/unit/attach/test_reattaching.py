@@ -162,7 +162,7 @@ async def test_an_engine_that_comes_back_with_another_contract_is_named(path: Pa
             assert contact.heading == "CONSOLE AND ENGINE DIFFER"
             assert contact.problem == (
                 f"engine 9.0.0 (contract {CONTRACT_VERSION + 1}), console {program_version()} (contract {CONTRACT_VERSION}):"
-                " restart the older one, the console"
+                " restart the console"
             )
 
 

@@ -11,6 +11,7 @@ from v2g_console.contract.events import Strategy
 from v2g_console.domain.reasons import Reason
 from v2g_console.engine.dispatch import Running
 from v2g_console.engine.views import dispatch_detail
+from v2g_console.transport.port import PublishOutcome
 
 
 def reason_of(one: Bench, running: Running, car: Car) -> str:
@@ -215,3 +216,47 @@ async def test_while_all_goes_as_decided_nothing_is_corrected() -> None:
                 )
         assert corrections(one) == []
         assert not np.isin(one.core.fleet.reason[:8], (Reason.SOC_FLOOR, Reason.DEPARTURE)).any()
+
+
+@pytest.mark.parametrize("outcome", [PublishOutcome.DROPPED, PublishOutcome.REFUSED])
+@in_virtual_time
+async def test_an_update_that_never_left_is_not_taken_for_what_the_vehicle_follows(outcome: PublishOutcome) -> None:
+    fleet = cars(8, 2, min_soc=0.2)
+    async with bench(fleet) as one:
+        running = await one.active("MA", 40.0, 3600.0)
+        lease_ends_at = float(running.lease_ends_at[0])
+        await one.run_for(5.0)
+        one.link.broker_says[fleet[0].vehicle_id] = outcome
+        await one.accepted(ask.Update(dispatch_id=running.dispatch_id, power_kw=4.0))
+        await one.run_for(1.0)
+        one.link.broker_says.clear()
+        assert (fleet[0].power_kw(0), fleet[1].power_kw(0)) == pytest.approx((5.0, 0.5))
+        assert (running.sent_kw[0], running.lease_ends_at[0]) == (5.0, lease_ends_at)
+        assert one.core.fleet.setpoint_kw[0] == 5.0
+        fleet[0].soc = 0.21  # 0.5 kW for an hour are there, 5 kW are not
+        one.link.report(fleet[0])
+        await one.run_for(0.5)
+        assert 0.0 < fleet[0].power_kw(0) < 0.6
+
+
+@pytest.mark.parametrize(("import_kw", "least_kw", "most_kw", "why"), [(10.0, -3.001, -2.9, "SITE_LIMIT"), (0.0, -11.0, -4.0, "DEPARTURE")])
+@in_virtual_time
+async def test_a_vehicle_that_must_charge_takes_no_more_than_its_site_may_draw(
+    import_kw: float, least_kw: float, most_kw: float, why: str
+) -> None:
+    fleet = [*cars(1, 2, soc=0.5, min_soc=0.5, site="lyon-2"), *cars(1, 2, first=1, natural_kw=-7.0, site="lyon-2")]
+    grid = {"nodes": [{"name": "lyon-2", "import_kw": import_kw, "export_kw": 100.0}]}
+    async with bench(fleet, sections={"grid": grid}) as one:
+        fleet[0].departure_s = one.clock.utc() + 10 * 3600.0
+        one.link.describe(fleet[0])
+        running = await one.active("aFRR_UP", 5.0, 3600.0, vehicles=(fleet[0].vehicle_id,))
+        await one.run_for(5.0)
+        fleet[0].departure_s, fleet[0].soc = one.clock.utc() + 0.9 * 3600.0, 0.4
+        one.link.describe(fleet[0])
+        one.link.report(fleet[0])
+        await one.run_for(0.5)
+        assert least_kw <= fleet[0].power_kw(one.clock.utc() * 1000) <= most_kw
+        assert reason_of(one, running, fleet[0]) == why
+        await one.run_for(20.0)
+        assert least_kw <= fleet[0].power_kw(one.clock.utc() * 1000) <= most_kw
+        assert len(fleet[0].received) <= 4, "it is not told the same again and again"

@@ -9,6 +9,7 @@ from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
 from v2g_console.contract.replies import PlanView, VehicleView
 from v2g_console.engine.clock import parse_rfc3339
+from v2g_console.engine.fleet import Fleet
 from v2g_console.transport.codec import encode_telemetry
 from v2g_console.transport.wire import Telemetry
 
@@ -126,3 +127,15 @@ async def test_the_limit_is_configured_and_a_vehicle_in_use_stays_in_use() -> No
 def test_a_time_that_is_none_is_told_how_to_be_written(text: str) -> None:
     with pytest.raises(ValueError, match="2026-11-23T14:00:00Z"):
         parse_rfc3339(text)
+
+
+@pytest.mark.parametrize("later_utc_s", [100.69999, 100.7, 100.70001])
+def test_of_two_reports_within_one_stamp_the_later_one_counts_though_two_clocks_are_never_read_at_once(later_utc_s: float) -> None:
+    fleet = Fleet(max_vehicles=1, default_min_soc=0.0, interval_s=2.0)
+    row = fleet.row("veh000000")
+    fleet.measure(row, Telemetry(0.5, 0.0, True, None, 100.0, False), 10.3, 100.3)
+    fleet.measure(row, Telemetry(0.4, -7.0, True, None, 100.0, False), 10.7, later_utc_s)
+    assert (fleet.soc[row], fleet.power_kw[row]) == (0.4, -7.0)
+    assert fleet.measured_at[row] == pytest.approx(10.0, abs=1e-4)
+    fleet.measure(row, Telemetry(0.9, 3.0, True, None, 99.0, False), 10.8, 100.8)
+    assert fleet.soc[row] == 0.4, "an older one does not"

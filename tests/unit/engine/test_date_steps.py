@@ -13,6 +13,7 @@ from tests.unit.engine.crash import crash
 from tests.unit.engine.test_resume import start
 from tests.unit.engine.virtual_time import VirtualClock, in_virtual_time
 from v2g_console.config.settings import Settings
+from v2g_console.contract import requests as ask
 from v2g_console.contract.events import EngineRecovered
 from v2g_console.domain.states import CommandState, DispatchState
 from v2g_console.journal.port import ReleaseOutcome, ReleasesRecord
@@ -120,6 +121,31 @@ async def test_a_release_stays_owed_while_the_lease_lasts_even_if_the_date_jumps
             assert len(one.engine._owed) == 1
             await one.run_for(0.5)
         await one.until(lambda: not len(one.engine._owed), SLACK_S + 1.0)
+
+
+@pytest.mark.parametrize("step_s", [-8.0, -3600.0])
+@in_virtual_time
+async def test_a_date_set_back_does_not_shorten_the_lease_that_a_vehicle_keeps(step_s: float) -> None:
+    fleet = cars(2, 2)
+    async with bench(fleet, lease_s=LEASE_S) as one:
+        own_date(one)
+        running = await one.active("MA", 4.0, 1000.0)
+        lease_ends_ms = fleet[0].lease_ends_ms
+        one.clock.step_s = step_s
+        for car in fleet:
+            car.answer = Answer.EXPIRED  # by its own date every command comes too late from now on
+        await one.accepted(ask.Update(dispatch_id=running.dispatch_id, power_kw=2.0))
+        await one.until(lambda: running.counts[CommandState.REJECTED] == 2)
+        for car in fleet:
+            car.answer, car.reports = Answer.NEVER, False
+        await one.accepted(ask.Cancel(dispatch_id=running.dispatch_id))
+        await one.over(running)
+        for car in fleet:
+            car.setpoint_kw, car.lease_ends_ms, car.reports = 2.0, lease_ends_ms, True  # the release came too late as well
+        while any(followed_kw(one, fleet)):
+            assert len(one.engine._owed) == 2, "they still follow it"
+            await one.run_for(0.5)
+        await one.until(lambda: not len(one.engine._owed), 2 * SLACK_S)
 
 
 @pytest.mark.parametrize("step_s", [-3600.0, 45.0, 3600.0])

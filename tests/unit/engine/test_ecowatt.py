@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from tests.unit.engine.bench import OPERATOR, Bench, bench
+from tests.unit.engine.bench import OPERATOR, Bench, JournalError, bench
 from tests.unit.engine.cars import cars
 from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
@@ -56,6 +56,11 @@ def test_hours_are_those_of_france_joined_over_midnight_and_true_on_the_days_of_
     assert spans(day("2026-10-25", 2), at=1_792_890_000.0) == [("10-25T00:00", "10-25T02:00")]
 
 
+def test_a_day_whose_midnight_is_told_in_utc_is_the_day_that_begins_then_in_france() -> None:
+    assert spans(day("2026-11-22T23:00:00Z", 8)) == spans(day("2026-11-23", 8))
+    assert spans(day("2026-07-13T22:00:00Z", 8), at=1_783_900_000.0) == spans(day("2026-07-14T00:00:00+02:00", 8), at=1_783_900_000.0)
+
+
 @pytest.mark.parametrize(
     "days",
     [
@@ -64,6 +69,8 @@ def test_hours_are_those_of_france_joined_over_midnight_and_true_on_the_days_of_
         (day("2022-06-03", 8),),
         (day("9999-12-31", 8),),
         (day("tomorrow \x1b[2J"),),
+        (day("0001-01-01T00:00:00+14:00"),),
+        (day("9999-12-31T23:59:59-14:00"),),
         (EcowattDay(jour="2026-11-23", values=(EcowattHour(24, 3),)),),
         (EcowattDay(jour="2026-11-23", values=(EcowattHour(8, 4),)),),
         (EcowattDay(jour="2026-11-23", values=(), dvalue=-1),),
@@ -85,7 +92,7 @@ async def test_the_publishers_file_makes_a_proposal_that_sends_nothing_and_is_ac
         assert [(told.jour, told.message[:8]) for told in view.signals] == [("2026-11-23", "Coupures"), ("2026-11-24", "")]
         (proposal,) = view.proposals
         assert (proposal.proposal_id, proposal.outcome, proposal.suggested_kw) == ("e112317-2", Outcome.WAITS, 25.0)
-        assert proposal.words == "e112317-2: EcoWatt is red from 2026-11-23 17:00Z to 19:00Z; 25 kW of charging could be reduced now"
+        assert proposal.words == "e112317-2: EcoWatt is red from 2026-11-23 17:00Z to 19:00Z; up to 25 kW of charging could be reduced now"
         await one.run_for(3.0)
         assert [told.reference for told in one.told if isinstance(told, EcowattProposed)] == ["ecowatt:e112317-2"]
         assert [told.alarm_id for told in one.told if isinstance(told, AlarmRaised)] == ["ecowatt_red:e112317-2"]
@@ -150,4 +157,43 @@ async def test_who_only_looks_may_not_feed_or_dismiss() -> None:
         for request in (ask.EcowattFeed(signals=(day("2026-11-23", 18),)), ask.EcowattDismiss(proposal_id="e", reason="x")):
             reply = await one.say(request, guest)
             assert getattr(reply, "reason", None) is Refusal.FORBIDDEN
+        written = [(record.user, record.request, record.outcome) for record in one.journal.requests]
+        assert written == [("guest", "ecowatt_feed", "FORBIDDEN"), ("guest", "ecowatt_dismiss", "FORBIDDEN")]
         assert isinstance((await one.accepted(ask.Ecowatt())).result, EcowattView)
+
+
+@in_virtual_time
+async def test_the_decision_of_another_year_decides_nothing_and_hours_that_come_back_are_told_again() -> None:
+    old = EcowattDecided(ts="", proposal_id="e112317-2", outcome=Outcome.DISMISSED, by="eve", ends_ms=1_763_924_400_000)
+    async with bench(cars(1), found=Recovered(clean=False, holds=Holds(decided=(old,)))) as one:
+        for hours in ((18, 19), (), (18, 19)):
+            view = await fed(one, day("2026-11-23", *hours))
+            assert [proposal.outcome for proposal in view.proposals] == [Outcome.WAITS] * bool(hours)
+            await one.run_for(0.2)
+        assert [told.proposal_id for told in one.told if isinstance(told, EcowattProposed)] == ["e112317-2"] * 2
+        await one.accepted(ask.EcowattDismiss(proposal_id="e112317-2", reason="nobody is at home"))
+
+
+@in_virtual_time
+async def test_a_dispatch_that_failed_has_accepted_nothing_and_of_two_the_proposal_is_accepted_once() -> None:
+    async with bench(cars(4, 2, natural_kw=-7.0, soc=0.5)) as one:
+        (proposal,) = (await fed(one, day("2026-11-23", 18, 19))).proposals
+        one.journal.fails = JournalError
+        refused = await one.refused(ask.Dispatch(signal="EcoWatt", power_kw=10.0, duration_s=60.0, external_ref=proposal.reference))
+        assert refused.reason is Refusal.JOURNAL
+        one.journal.fails = None
+        await one.run_for(3.0)
+        assert (await seen(one))[0].outcome is Outcome.WAITS
+        for car in one.fleet.values():
+            await one.dispatch("EcoWatt", 2.0, 60.0, external_ref=proposal.reference, vehicles=(car.vehicle_id,))
+        await one.run_for(3.0)
+        assert len([told for told in one.told if isinstance(told, EcowattDecided)]) == 1
+
+
+@in_virtual_time
+async def test_a_machine_that_has_lost_the_zone_starts_without_the_forecast_and_refuses_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = EcowattForecast(ts="", by="ines", way="console", received_ms=0, signals=(day("2026-11-23", 18),))
+    monkeypatch.setattr("v2g_console.engine.red_hours.ZONE", "Europe/Nowhere")
+    async with bench(cars(1), found=Recovered(clean=False, holds=Holds(forecast=kept))) as one:
+        assert await seen(one) == ()
+        assert (await one.refused(ask.EcowattFeed(signals=(day("2026-11-23", 18),)))).reason is Refusal.NOT_READY

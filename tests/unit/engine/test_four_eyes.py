@@ -1,5 +1,7 @@
 """Above the limit one person asks and another approves: on a whole engine, also against people who try to get round it."""
 
+import asyncio
+
 import pytest
 
 from tests.unit.engine.bench import Bench, JournalError, bench
@@ -350,6 +352,35 @@ async def test_a_refused_update_leaves_no_approval_behind() -> None:
         one.journal.fails = None
         assert (running.approved_by, running.approved_kw, running.target_kw) == ("", 0.0, 10.0)
         assert await waiting(one) == (view,)
+
+
+@pytest.mark.parametrize(
+    ("first_ends", "second_ends", "approved"),
+    [("refused", "taken", ("sara", 30.0)), ("refused", "refused", ("", 0.0)), ("taken", "refused", ("sven", 40.0))],
+)
+@in_virtual_time
+async def test_of_two_approved_updates_at_once_who_approved_is_true_of_the_target_that_is_left(
+    first_ends: str, second_ends: str, approved: tuple[str, float]
+) -> None:
+    async with bench(cars(8), sections=SECTIONS) as one:
+        running = await active(one, 10.0)
+        first = await held(one, ask.Update(dispatch_id=running.dispatch_id, power_kw=40.0))
+        second = await held(one, ask.Update(dispatch_id=running.dispatch_id, power_kw=30.0), OLGA)
+        one.journal.round_s = 1.0
+        asked = [asyncio.ensure_future(approve(one, first, SVEN))]
+        await one.run_for(0.5)
+        shown = refused(await approve(one, second, SARA)).approval  # its dispatch has another target by now
+        assert shown is not None
+        assert shown.before_kw == 40.0
+        asked.append(asyncio.ensure_future(approve(one, shown, SARA)))
+        await one.run_for(0.1)
+        for reply, ends in zip(asked, (first_ends, second_ends), strict=True):
+            one.journal.fails = JournalError if ends == "refused" else None
+            await one.until(reply.done)
+            assert isinstance(reply.result(), Refused) is (ends == "refused")
+        one.journal.fails, one.journal.round_s = None, 0.0
+        assert (running.approved_by, running.approved_kw) == approved
+        assert running.target_kw == (approved[1] or 10.0)
 
 
 @in_virtual_time

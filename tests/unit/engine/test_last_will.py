@@ -28,6 +28,8 @@ async def test_a_last_will_makes_lost_at_once_and_the_next_report_takes_it_back(
         one.link.inbound(topic, encode_offline("veh000001"))
         assert (await page(one, "veh000001")).quality == "lost"
         await one.run_for(5.0)
+        summary = (await one.engine.snapshot()).summary
+        assert (summary.vehicles, summary.available, summary.lost) == (3, 2, 1)
         assert (await page(one, "veh000001")).quality == "lost", "no tick takes it back"
         plan = (await one.accepted(ask.Plan(signal="MA", power_kw=30.0, duration_s=60.0))).result
         assert isinstance(plan, PlanView)

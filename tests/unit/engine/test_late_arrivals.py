@@ -115,6 +115,27 @@ async def test_a_v1_vehicle_that_answers_a_setpoint_while_its_release_is_on_its_
         assert running.release_counts[ReleaseState.CONFIRMED] == 1
 
 
+@in_virtual_time
+async def test_a_v1_vehicle_whose_answers_change_places_is_released_again() -> None:
+    (car,) = fleet = cars(1)
+    async with bench(fleet) as one:
+        running = await one.active("MA", 4.0, 60.0)
+        old = car.received[0].payload
+        car.answer, car.reports = Answer.NEVER, False
+        await one.accepted(ask.Cancel(dispatch_id=running.dispatch_id))
+        await one.over(running)
+        assert running.release_counts[ReleaseState.OWED] == 1 and car.setpoint_kw == 0.0
+        setpoint, release = car.received[0].command, car.received[-1].command
+        arrives_again(one, car, old)  # it takes the setpoint after the release, and says so before it says that it took the release
+        car.answer = Answer.YES
+        for command in (setpoint, release):
+            one.link.acknowledge(car, Ack(command.command_id))
+        assert car.setpoint_kw == 4.0
+        assert running.release_counts[ReleaseState.OWED] == 1
+        await one.until(lambda: car.setpoint_kw == 0.0)
+        await one.until(lambda: running.release_counts[ReleaseState.CONFIRMED] == 1)
+
+
 @pytest.mark.parametrize("moment", ["after its end", "while others are released"])
 @in_virtual_time
 async def test_a_v1_vehicle_that_got_an_old_setpoint_after_its_release_is_owed_it_also_after_a_crash(moment: str, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from tests.unit.engine.virtual_time import in_virtual_time
 from v2g_console.contract import requests as ask
 from v2g_console.domain.ids import command_id
 from v2g_console.domain.states import CommandState, DispatchState
+from v2g_console.engine.expected import believe
+from v2g_console.transport.port import PublishOutcome
 from v2g_console.transport.wire import Ack, CommandV2
 
 
@@ -141,3 +143,18 @@ async def test_who_refuses_a_renewal_for_coming_late_still_follows_and_is_not_ma
         await one.run_for(60.0)
         assert running.counts[CommandState.ACKED] == 6
         assert {car.power_kw(one.clock.utc() * 1000) for car in fleet} == {2.0}
+
+
+@in_virtual_time
+async def test_an_update_that_never_left_makes_no_lease_longer() -> None:
+    fleet = cars(4, 2)
+    async with bench(fleet, lease_s=30.0) as one:
+        running = await one.active("MA", 20.0, 600.0)
+        await one.run_for(5.0)
+        one.link.broker_says[fleet[0].vehicle_id] = PublishOutcome.DROPPED
+        await one.accepted(ask.Update(dispatch_id=running.dispatch_id, power_kw=8.0))
+        await one.run_for(20.0)
+        assert believe(one.core, running).total_kw == pytest.approx(11.0), "it follows what it was told before"
+        await one.run_for(10.0)
+        assert fleet[0].power_kw(one.clock.utc() * 1000) == 0.0
+        assert believe(one.core, running).total_kw == pytest.approx(6.0), "its lease has ended"

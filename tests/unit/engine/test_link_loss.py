@@ -1,5 +1,8 @@
 """The link goes down and comes back in the middle of things."""
 
+import asyncio
+
+import pytest
 from msgspec.structs import replace
 
 from tests.unit.engine.bench import bench
@@ -124,3 +127,27 @@ async def test_the_first_attempt_to_connect_is_no_alarm() -> None:
         one.link.health = lambda: replace(reading(), state=LinkState.CONNECTING, cause=LinkCause.NONE, cause_text="")  # type: ignore[method-assign]
         await one.run_for(2.0)
         assert (await one.engine.snapshot()).alarms == ()
+
+
+@pytest.mark.parametrize("cut_after_s", [0.0, 0.06])
+@in_virtual_time
+async def test_who_applied_an_old_command_as_the_link_went_gets_the_newest_when_it_is_back(cut_after_s: float) -> None:
+    fleet = cars(3, 2)
+    async with bench(fleet) as one:
+        running = await one.active("MA", 6.0, 120.0)
+        await one.accepted(ask.Update(dispatch_id=running.dispatch_id, power_kw=12.0))
+        await one.run_for(2.0)
+        one.link.puback_s = 1.0
+        first = fleet[0].received[0].payload
+        for ack in fleet[0].take(first, one.clock.monotonic(), one.clock.utc() * 1000):
+            one.link.acknowledge(fleet[0], ack)
+        fleet[0].received.pop()  # the broker kept it: the engine sent it once
+        assert fleet[0].setpoint_kw == 2.0
+        one.link.cars = {}
+        await asyncio.sleep(cut_after_s)
+        one.link.down()
+        await one.run_for(3.0)
+        one.link.cars = {car.vehicle_id: car for car in fleet}
+        one.link.up()
+        await one.run_for(3.0)
+        assert [car.setpoint_kw for car in fleet] == [4.0] * 3

@@ -38,7 +38,7 @@ def test_commands_leave_by_one_door(function: str, files: set[str]) -> None:
 
 def test_only_the_gate_lets_setpoints_through() -> None:
     assert callers("admit") - {"grid", "gate"} == {"setpoint_gate"}, "grid and gate have an admit of their own"
-    assert callers("within_phases") - {"deliberate"} == {"setpoint_gate", "phase_moves", "fuses"}, (
-        "phase_moves decides, fuses cuts releases"
+    assert callers("within_phases") - {"deliberate"} == {"setpoint_gate", "phase_moves", "fuses", "moved"}, (
+        "phase_moves decides, fuses cuts releases, moved only looks who has no room"
     )
     assert callers("intend") == {"setpoint_gate", "placing", "lifecycle", "bounds", "resume", "recover", "acks"}

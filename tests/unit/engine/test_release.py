@@ -10,6 +10,7 @@ from tests.unit.engine.virtual_time import START_UTC_S, in_virtual_time
 from v2g_console.contract import requests as ask
 from v2g_console.domain.states import DispatchState
 from v2g_console.engine.dispatch import ReleaseState
+from v2g_console.engine.totals import release_progress
 from v2g_console.transport.port import PublishOutcome
 from v2g_console.transport.wire import Ack
 
@@ -216,6 +217,8 @@ async def test_a_normal_release_may_be_spread_over_time() -> None:
         times = sorted(car.received[-1].at_s - begun for car in fleet)
         assert times[-1] - times[0] > 4.0
         assert times[-1] <= 10.5
+        answers = release_progress(one.core, running)
+        assert answers.p50_ms and answers.p95_ms and answers.p99_ms and answers.p50_ms <= answers.p95_ms <= answers.p99_ms
 
 
 @in_virtual_time

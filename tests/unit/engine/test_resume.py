@@ -149,6 +149,24 @@ async def test_the_newest_target_is_the_one_that_counts_and_lost_power_is_made_u
 
 
 @in_virtual_time
+async def test_who_took_vehicles_of_it_is_still_told_after_a_restart(tmp_path: Path) -> None:
+    fleet = cars(6, 2)
+    first = await start(fleet)
+    low = await first.active("MA", 12.0, 60.0)
+    high = await first.active("aFRR_UP", 11.0, 60.0, preempt=True)
+    (taken,) = first.view(low).taken
+    assert taken.vehicles >= 1
+    await first.run_for(1.0)
+    found = await crash(first, tmp_path)
+    async with bench(fleet, found=found, on_recovery="resume") as one:
+        views = {view.dispatch_id: view for view in map(one.view, one.core.running.values())}
+        assert views[low.dispatch_id].taken == (taken,)
+        assert views[high.dispatch_id].taken == ()
+        assert views[low.dispatch_id].requested_kw == 12.0
+        await one.run_for(20.0)
+
+
+@in_virtual_time
 async def test_leases_that_ended_meanwhile_are_not_renewed_but_the_target_is_reached_again(tmp_path: Path) -> None:
     fleet = cars(3, 2)
     first = await start(fleet, lease_s=60.0)

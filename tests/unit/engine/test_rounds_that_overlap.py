@@ -2,6 +2,7 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 
 from tests.unit.engine.bench import JournalError, bench
@@ -55,3 +56,20 @@ async def test_two_new_targets_that_the_journal_does_not_take_leave_everything_a
         one.journal.fails, one.journal.round_s = None, 0.0
         await one.run_for(60.0)
         assert [car.power_kw(one.clock.utc() * 1000) for car in fleet] == pytest.approx([2.0] * 4)
+
+
+@in_virtual_time
+async def test_a_round_that_a_stuck_journal_refuses_after_the_release_touches_nobody_who_is_free() -> None:
+    fleet = cars(4, 2)
+    async with bench(fleet) as one:
+        running = await one.active("MA", 8.0, 120.0)
+        one.journal.round_s = 20.0
+        asked = asyncio.ensure_future(one.say(ask.Update(dispatch_id=running.dispatch_id, power_kw=16.0)))
+        await one.run_for(0.2)
+        await one.accepted(ask.Cancel(dispatch_id=running.dispatch_id))
+        await one.over(running, 15.0)
+        one.journal.fails, one.journal.round_s = JournalError, 0.0
+        await one.until(asked.done)
+        assert isinstance(asked.result(), Refused)
+        assert np.isnan(one.core.fleet.setpoint_kw[:4]).all()
+        one.journal.fails = None

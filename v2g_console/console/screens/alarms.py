@@ -170,7 +170,7 @@ class AlarmsScreen(ListingScreen):
     def _turn_keys(self) -> None:
         """Retry, update and cancel go to the dispatch of the alarm that has been under the cursor long enough to be read."""
         alarm, snapshot = self.query_one(AlarmTable).under_cursor(), self.model.snapshot
-        if snapshot is None or not self.is_current or (self._displaced and not self._key.ready):
+        if snapshot is None or not self.is_active or (self._displaced and not self._key.ready):
             return
         view = None if alarm is None else dispatch_of(alarm, snapshot)
         if view is not None:

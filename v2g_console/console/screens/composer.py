@@ -78,10 +78,9 @@ class ComposerScreen(ModalScreen[None]):
         rebind(self, bindings_of(actions_of(self.scope), model.keys), model.keys)
         self._debounce: Timer | None = None
         self._says: tuple[str, ...] = ()
-        self._alert = self._over = False
+        self._alert = self._over = self._must_type = False
         self._drawn_told: Content | None = None
         self._before: PlanView | None = None
-        self._must_type = False
         self._read: tuple[TagView, ...] = ()  # CAUTION tags that were read and accepted
 
     def compose(self) -> ComposeResult:
@@ -258,10 +257,8 @@ class ComposerScreen(ModalScreen[None]):
             return
         number = self.flow.arming()
         self._tell("")
-        self._request(
-            Arm(plan_id=plan.plan_id, revision=plan.revision, typed_kw=typed_kw, accept_cautions=bool(plan.cautions)),
-            lambda reply: self._armed(number, reply),
-        )
+        arm = Arm(plan_id=plan.plan_id, revision=plan.revision, typed_kw=typed_kw, accept_cautions=bool(plan.cautions))
+        self._request(arm, lambda reply: self._armed(number, reply))
 
     def _ask_to_read(self, plan: PlanView) -> None:
         """The CAUTION tags of a plan are read and accepted before it is armed; once, as long as they stay the same."""
@@ -288,10 +285,9 @@ class ComposerScreen(ModalScreen[None]):
     def _operated(self, reply: Reply) -> None:
         if isinstance(reply, Accepted):
             self.model.selected_dispatch_id = reply.dispatch_id
-            if self.flow.plan is not None:
-                self._say_outside(sent_text(self.flow.plan, self.flow.request))
-            if isinstance(self.app, OperatingApp):
-                self.app.outcomes.follow(Act(reply.dispatch_id, "sent"), self.model.snapshot)
+            if isinstance(self.app, OperatingApp) and self.flow.plan is not None:
+                self.app.say(sent := sent_text(self.flow.plan, self.flow.request))
+                self.app.outcomes.follow(Act(reply.dispatch_id, "sent", said=sent), self.model.snapshot)
             self._leave()
         elif reply.reason is Refusal.NEEDS_APPROVAL:
             # Nothing more to do here: the plan is with the engine, and it is the second person's turn.
@@ -306,7 +302,7 @@ class ComposerScreen(ModalScreen[None]):
             self._say_outside(f"{reply.message}: {reply.hint}" if unknown else f"not sent: {refused_text(reply)}", "error")
 
     def _step_back(self, reply: Refused) -> None:
-        self._before = self.flow.plan
+        self._before = self.flow.plan if reply.plan is not None or self.flow.step is Step.SENDING else None  # None: it never was armed
         self.flow.disarm(reply.plan)
         self._refused(reply)
         if reply.plan is not None:
@@ -374,8 +370,13 @@ class ComposerScreen(ModalScreen[None]):
         preview = self.query_one("#composer-preview", TextPane)
         preview.show(self._preview(max(1, preview.size.width - 1), preview.size.height))
         self._draw_told()
-        keys = keys_line(step, preview.max_scroll_y > 0, self._send_key, self.size.width, choosing_keys(self.focused))
-        self.query_one("#composer-keys", Lines).show([keys])
+        self._draw_keys()
+        self.call_after_refresh(self._draw_keys)  # whether the plan is longer than its pane is known once that has its new size
+
+    def _draw_keys(self) -> None:
+        for preview in self.query("#composer-preview").results(TextPane):  # none once it is left
+            keys = keys_line(self.flow.step, preview.max_scroll_y > 0, self._send_key, self.size.width, choosing_keys(self.focused))
+            self.query_one("#composer-keys", Lines).show([keys])
 
     def on_descendant_focus(self) -> None:
         """Each field has keys of its own."""

@@ -57,7 +57,7 @@ class DispatchesScreen(ListingScreen):
         waiting = sum(bool(starts_text(view)) for view in views if is_active(view))
         active = [view for view in views if is_active(view) and not starts_text(view)]
         sums = f"  {self.glyphs.draw(both_ways_text(view.requested_kw for view in active))} asked" if active else ""
-        starts = f", {counted(waiting, 'waits', 'wait')} for the start" if waiting else ""
+        starts = f", {counted(waiting, 'waits', 'wait')} to start" if waiting else ""
         some = f"{self.table.shown} of " if self.table.shown != len(views) else ""
         return line(("Dispatches", "bold"), f"  {len(active)} active{sums}{starts}, {some}{len(views)} kept")
 

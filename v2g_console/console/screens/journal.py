@@ -136,7 +136,10 @@ class JournalScreen(ListingScreen):
         app.say(f"{counted(len(rows), 'entry', 'entries')} written to {path}; `v2g-console journal export` writes all")
 
     def _ask_newest(self) -> None:
-        """Unless the same question is under way."""
+        """Unless the same question is under way, or no entry can be the answer."""
+        if self._filter.of_no_kind:
+            self._asking = ""
+            return
         if self._asking != str(self._filter.asked):
             self._asking, self._asked_at_s = str(self._filter.asked), self._monotonic_s()
             start_work(self, "newest", self._newest, self._filter)

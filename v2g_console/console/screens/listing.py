@@ -32,7 +32,7 @@ class ListingScreen(ConsoleScreen):
     AUTO_FOCUS = "RecordTable"
     DEFAULT_CSS = """
     ListingScreen .listing-head { height: 1; padding: 0 1; }
-    ListingScreen .listing-counts { width: 1fr; }
+    ListingScreen .listing-counts { width: 1fr; text-overflow: ellipsis; }
     ListingScreen .listing-sign { width: 2; color: $muted; }
     ListingScreen .listing-filter { width: 30; max-width: 45%; background: $panel; color: $foreground; }
     ListingScreen .listing-filter:focus { background: $selection; }

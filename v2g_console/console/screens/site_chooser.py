@@ -87,7 +87,7 @@ class SiteChooser(ModalScreen[int | None]):
             self._typed(self._word[:-1])
         elif char.isdecimal() and not self._word and len(self._sites) <= _ONE_DIGIT:
             if any(site.number == int(char) for site in self._sites):
-                self.dismiss(int(char))
+                self._leave_with(int(char))
         elif char.isprintable() and char and len(self._word) < _LONGEST_WORD:
             self._typed(self._word + char)
         else:
@@ -103,11 +103,15 @@ class SiteChooser(ModalScreen[int | None]):
     def action_choose(self) -> None:
         """Go to the one under the cursor."""
         if found := self.found():
-            self.dismiss(found[min(self._at, len(found) - 1)].number)
+            self._leave_with(found[min(self._at, len(found) - 1)].number)
 
     def action_leave(self) -> None:
         """Stay."""
-        self.dismiss(None)
+        self._leave_with(None)
+
+    def _leave_with(self, number: int | None) -> None:
+        if self.is_active:  # a second key of the same burst must not take the screen below with it
+            self.dismiss(number)
 
     def _typed(self, word: str) -> None:
         self._word, self._at = word, 0

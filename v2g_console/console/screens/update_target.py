@@ -17,6 +17,7 @@ from v2g_console.console.actions import state_text
 from v2g_console.console.background import start_work, still_there
 from v2g_console.console.composer_fields import Word, direction_words, read_power
 from v2g_console.console.composer_preview import limit_words
+from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel, is_active
 from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.steady_ask import trouble_text
@@ -28,6 +29,7 @@ from v2g_console.domain.signal import UnknownSignalError, WrongDirectionError, p
 from v2g_console.domain.units import counted, grouped, regulation_text
 
 NOTABLE_KW: Final = 0.05
+_PLAN_CELLS: Final = 72  # before the first layout
 DEBOUNCE_S: Final = 0.15
 PREVIEW_WAIT_S: Final = 5.0
 """Without a preview after this long the operator may go on: a slow engine must not make a new target in an emergency impossible."""
@@ -60,7 +62,8 @@ class UpdateTargetDialog(ModalScreen[NewTarget | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
     AUTO_FOCUS = "#target-power"
-    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (14, "-room")]  # noqa: RUF012 - Textual declares it so
+    VERTICAL_BREAKPOINTS = [(0, "-bare"), (8, "-tiny"), (14, "-room"), (20, "-tall")]  # noqa: RUF012 - Textual declares it so
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (40, "-wide")]  # noqa: RUF012 - Textual declares it so
     DEFAULT_CSS = """
     UpdateTargetDialog { align: center middle; background: $background 60%; }
     UpdateTargetDialog > Vertical {
@@ -74,13 +77,17 @@ class UpdateTargetDialog(ModalScreen[NewTarget | None]):
     UpdateTargetDialog #target-now { height: 2; }
     UpdateTargetDialog #target-says, UpdateTargetDialog #target-keys { height: 1; }
     UpdateTargetDialog #target-plan { height: 3; }
-    UpdateTargetDialog.-tiny Horizontal { margin: 0; }
-    UpdateTargetDialog.-tiny #target-plan { height: 1; }
+    UpdateTargetDialog.-tall #target-plan { height: 4; }
+    UpdateTargetDialog.-tiny Horizontal, UpdateTargetDialog.-bare Horizontal { margin: 0; }
+    UpdateTargetDialog.-tiny #target-plan, UpdateTargetDialog.-bare #target-plan { height: 1; }
+    UpdateTargetDialog.-bare #target-now, UpdateTargetDialog.-bare #target-keys { display: none; }
+    UpdateTargetDialog.-narrow Static { display: none; }
+    UpdateTargetDialog.-narrow Input { width: 100%; }
     """
 
-    def __init__(self, model: ConsoleModel, view: DispatchView) -> None:
+    def __init__(self, model: ConsoleModel, glyphs: Glyphs, view: DispatchView) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.glyphs = model, glyphs
         self._view = view
         self._preview: Preview | None = None  # of the power in the field
         self._going_on = False  # Enter was pressed for it
@@ -190,9 +197,11 @@ class UpdateTargetDialog(ModalScreen[NewTarget | None]):
         _, word = check_target(self.query_one(Input).value, view)
         head = f"{safe_text(view.short_id, 8)} {safe_text(view.signal, 12)}, {state_text(view)}"
         now = f"target {regulation_text(view.requested_kw)}, acknowledged {regulation_text(view.acknowledged_kw)}"
-        self.query_one("#target-now", Lines).show([line((head, "bold")), line(now)])
-        self.query_one("#target-says", Lines).show([line((word.text, "bold $warning" if word.wrong else "$muted"))])
-        self.query_one("#target-plan", Lines).show([line(words) for words in self._preview_lines()])
+        self.query_one("#target-now", Lines).show([line((head, "bold")), line(self.glyphs.draw(now))])
+        self.query_one("#target-says", Lines).show([line((self.glyphs.draw(word.text), "bold $warning" if word.wrong else "$muted"))])
+        plan = self.query_one("#target-plan", Lines)
+        width_cells = plan.size.width or _PLAN_CELLS
+        plan.show([row for words in self._preview_lines() for row in line(self.glyphs.draw(words)).wrap(max(2, width_cells))])
 
     def _preview_lines(self) -> tuple[str, ...]:
         if self._preview is not None:

@@ -83,7 +83,7 @@ class ViewsDialog(PickListDialog[SavedView]):
         """Use it."""
         event.stop()
         view = self.table.under_cursor()
-        if isinstance(view, SavedView):
+        if isinstance(view, SavedView) and self.is_active:
             self.dismiss(view)
 
     def action_save(self) -> None:
@@ -170,7 +170,7 @@ class NameDialog(ModalScreen[str | None]):
     def go_on(self, event: Input.Submitted) -> None:
         """Leave with the name, if there is one."""
         event.stop()
-        if event.value.strip():
+        if event.value.strip() and self.is_active:
             self.dismiss(event.value.strip())
 
     def action_leave(self) -> None:

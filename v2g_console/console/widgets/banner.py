@@ -68,13 +68,20 @@ def banner_line(model: ConsoleModel, glyphs: Glyphs, width_cells: int, key: str)
     snapshot = model.snapshot
     if contact.problem:
         age = f" Values are {duration_text(contact.age_s)} old." if snapshot is not None else ""
-        return _critical(f"{glyphs.cross} {contact.heading}: {safe_text(contact.problem, 100)}.{age} {shown_key('app.quit', model)} leaves")
+        heading, problem = f"{glyphs.cross} {contact.heading}", safe_text(contact.problem, 100)
+        told, leaves = f"{heading}: {problem}.", f" {shown_key('app.quit', model)} leaves"
+        # Both versions say that they differ, and what to do stands last.
+        brief = (f"{glyphs.cross} {problem}", f"{heading}: {problem.rpartition(': ')[2]}") if contact.differs else ()
+        return _critical(f"{told}{age}{leaves}", f"{told}{leaves}", told, *brief, width_cells=width_cells)
     if contact.late:
-        return _critical(f"{glyphs.cross} ENGINE SILENT for {duration_text(contact.age_s)}: values on screen are old, the clock stands")
+        silent = f"{glyphs.cross} ENGINE SILENT for {duration_text(contact.age_s)}"
+        return _critical(
+            f"{silent}: values on screen are old, the clock stands", f"{silent}: values are old", silent, width_cells=width_cells
+        )
     if snapshot is None:
         return None
     if snapshot.engine.stopped:
-        return _stop_line(model, snapshot, glyphs)
+        return _stop_line(model, snapshot, glyphs, width_cells)
     return (
         _link_line(snapshot, glyphs, width_cells)
         or _alarm_line(model, glyphs, width_cells, key)
@@ -112,14 +119,27 @@ def _approval_line(model: ConsoleModel, snapshot: Snapshot, glyphs: Glyphs, widt
     return line((words, "bold $warning"))
 
 
-def _stop_line(model: ConsoleModel, snapshot: Snapshot, glyphs: Glyphs) -> Content:
+def _stop_line(model: ConsoleModel, snapshot: Snapshot, glyphs: Glyphs, width_cells: int) -> Content:
+    """Who is not back and that the link is down stay longest: they are what somebody must act on."""
     engine = snapshot.engine
     by = safe_text(engine.stopped_by, 20) or "unknown"
     at = "" if engine.stopped_at_ms is None else f" at {clock_of(engine.stopped_at_ms)}"
     silent = snapshot.summary.owed if snapshot.stop is None else snapshot.stop.silent
-    owed = f", {silent} vehicles not back yet ({shown_key('stop.list', model)})" if silent else ""
+    who = shown_key("stop.list", model)
+    owed = f", {silent} vehicles not back yet ({who})" if silent else ""
+    brief = f", {silent} not back ({who})" if silent else ""
     also = f"; link {snapshot.link.state.value}" if snapshot.link.state is not LinkState.UP else ""
-    return _critical(f"{glyphs.critical} STOP is latched by {by}{at}{owed}{also}. {shown_key('dispatch.resume', model)} resumes")
+    latched, resumes = f"{glyphs.critical} STOP is latched", f". {shown_key('dispatch.resume', model)} resumes"
+    return _critical(
+        f"{latched} by {by}{at}{owed}{also}{resumes}",
+        f"{latched} by {by}{owed}{also}{resumes}",
+        f"{latched}{brief}{also}{resumes}",
+        f"{latched}{brief}{also}",
+        f"{glyphs.critical} STOP{brief}{also}",
+        f"{glyphs.critical} STOP{brief}",
+        f"{glyphs.critical} STOP, {silent} not back" if silent else f"{glyphs.critical} STOP",
+        width_cells=width_cells,
+    )
 
 
 def _link_line(snapshot: Snapshot, glyphs: Glyphs, width_cells: int) -> Content | None:
@@ -130,8 +150,11 @@ def _link_line(snapshot: Snapshot, glyphs: Glyphs, width_cells: int) -> Content 
             return line((f" {glyphs.warn} {loss_text(snapshot.link, width_cells - 4, _MEANWHILE)} ", "bold $warning"))
         case LinkState.DOWN | LinkState.CLOSED:
             since = f"{glyphs.cross} {duration_text((snapshot.utc_ms - snapshot.link.since_ms) / 1000)} "
-            return _critical(since + loss_text(snapshot.link, width_cells - cell_len(since) - 2, _MEANWHILE))
+            lost = loss_text(snapshot.link, width_cells - cell_len(since) - 2, _MEANWHILE)
+            return _critical(since + lost, width_cells=width_cells)
 
 
-def _critical(text: str) -> Content:
-    return line((f" {text} ", "bold reverse $critical"))
+def _critical(*texts: str, width_cells: int) -> Content:
+    """The first of `texts`, the fullest first, that fits."""
+    shown = next((f" {text} " for text in texts if cell_len(text) + 2 <= width_cells), f" {texts[-1]} ")
+    return line((shown, "bold reverse $critical"))

@@ -137,7 +137,7 @@ class ComposerForm(Vertical):
         place = self.query_one(f"#composer-says-{name}", Lines)
         if 0 < place.size.width < _LEAST_WORD_CELLS:  # no room for words: what is wrong keeps its sign
             said = line((self.glyphs.warn, "bold $warning") if word.wrong else "")
-        place.show([said.truncate(place.size.width, ellipsis=True) if place.size.width else said])
+        place.show([said])
 
 
 def choosing_keys(focused: Widget | None) -> str:

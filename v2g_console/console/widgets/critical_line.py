@@ -34,17 +34,21 @@ def gone_count(alarms: tuple[AlarmView, ...]) -> int:
 
 
 def critical_line(snapshot: Snapshot, model: ConsoleModel, glyphs: Glyphs, width_cells: int) -> Content:
-    """`● up 2d 3H■ 2M▲ 2L STOP`, in the longest form that fits; the shortest one has at most 17 cells with one-digit counts."""
+    """`● up 2d 3H■ 2M▲ 2L STOP`, in the longest form that fits; the shortest one has at most 15 cells with one-digit counts.
+
+    Alarms below the worst that there are go first; link, dispatches, the worst alarms and STOP never do.
+    """
     late = model.contact().late
     shown = line("")
-    for spaced, low_too in ((True, True), (False, True), (False, False)):
-        shown = _drawn(snapshot, model, glyphs, late, spaced, low_too)
+    for spaced, least in ((True, 3), (False, 3), (False, 2), (False, 1)):
+        shown = _drawn(snapshot, model, glyphs, late, spaced, least)
         if shown.cell_length <= width_cells:
             break
     return shown
 
 
-def _drawn(snapshot: Snapshot, model: ConsoleModel, glyphs: Glyphs, late: bool, spaced: bool, low_too: bool) -> Content:
+def _drawn(snapshot: Snapshot, model: ConsoleModel, glyphs: Glyphs, late: bool, spaced: bool, least: int) -> Content:
+    """`least`: the lowest priority of alarms that is shown besides worse ones."""
     gap = " " if spaced else ""
     link = snapshot.link
     style = "$muted" if late else LINK_STYLE[link.state]
@@ -53,9 +57,9 @@ def _drawn(snapshot: Snapshot, model: ConsoleModel, glyphs: Glyphs, late: bool, 
     high, middle, low = alarm_counts(snapshot.alarms)
     if high:
         parts.append((f"{high}H{glyphs.critical if spaced else ''}{gap}", "bold $critical"))
-    if middle:
+    if middle and (least >= 2 or not high):
         parts.append((f"{middle}M{glyphs.warn if spaced else ''}{gap}", "bold $warning"))
-    if low and (low_too or not high + middle):
+    if low and (least >= 3 or not high + middle):
         parts.append(f"{low}L{gap}")
     if not high + middle + low:
         gone = gone_count(snapshot.alarms)

@@ -57,6 +57,8 @@ class HeaderLine(Horizontal):
         narrow = width < _NARROW  # too narrow for a clock beside what counts
         self.query_one(Clock).display = not narrow
         crumbs = "" if narrow else crumb_text(self._crumbs(), width, self._glyphs)
+        if crumbs and not self._fits_beside(crumbs, width):
+            crumbs = ""
         left = place_line(self._model.snapshot, width, self._model.site_name, crumbs, self._place_cells(width, bool(crumbs)))
         place.styles.width = left.cell_length
         place.show([left])
@@ -67,6 +69,14 @@ class HeaderLine(Horizontal):
         stack = self.app.screen_stack if self.app.is_running else []
         here = stack.index(self.screen) if self.screen in stack else 0
         return [screen.crumb for screen in stack[1 : here + 1] if isinstance(screen, HasCrumb)]
+
+    def _fits_beside(self, crumbs: str, width_cells: int) -> bool:
+        """False where the state in its shortest form would be cut for the sake of saying where one is."""
+        if self._model.snapshot is None:
+            return True
+        left = place_line(self._model.snapshot, width_cells, self._model.site_name, crumbs, 0)
+        room = width_cells - left.cell_length - _CLOCK_CELLS
+        return critical_line(self._model.snapshot, self._model, self._glyphs, room).cell_length <= room
 
     def _place_cells(self, width_cells: int, with_count: bool) -> int:
         """What the clock, and a state in short words, leave to the place."""

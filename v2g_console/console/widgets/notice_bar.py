@@ -1,6 +1,7 @@
 """What was just said, in the place of the footer's keys: it covers nothing that an operator reads."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Final, Protocol, runtime_checkable
 
 from textual.content import Content
@@ -68,16 +69,17 @@ class NoticeBar(Lines):
 
 
 def notice_rows(notices: Sequence[Notice], width_cells: int, most_lines: int, glyphs: Glyphs, rest_key: str) -> list[Content]:
-    """As much as fits `most_lines`, the first notice before all; a line is left to the next. What is cut shows the key to all of it."""
+    """As much as fits `most_lines`, the first notice before all: it leaves a line only to a worse one. A cut shows the key to all of it."""
     more = line((f" {'~' if glyphs.ascii else '…'} {rest_key}", "bold"))
     rows: list[Content] = []
-    for at, one in enumerate(notices):
-        wrapped, follows = _drawn(one, width_cells, glyphs), at < len(notices) - 1
-        kept = wrapped[: max(1, most_lines - len(rows) - follows)]
+    for one, after in zip_longest(notices, notices[1:]):
+        wrapped = _drawn(one, width_cells, glyphs)
+        kept = wrapped[: max(1, most_lines - len(rows) - (after is not None and after.weight > one.weight))]
         rows += kept
-        full = len(rows) == most_lines
-        if len(kept) < len(wrapped) or (full and follows):
-            rows[-1] = rows[-1].truncate(max(0, width_cells - 1 - more.cell_length)) + more
+        full, cut = len(rows) == most_lines, len(kept) < len(wrapped)
+        room_cells = max(0, width_cells - 1 - more.cell_length)
+        if cut or (full and after is not None and rows[-1].cell_length <= room_cells):
+            rows[-1] = rows[-1].truncate(room_cells) + more
         if full:
             break
     return rows
