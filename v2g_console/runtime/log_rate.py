@@ -30,7 +30,7 @@ class RateFilter(logging.Filter):
         self._kinds: dict[tuple[str, int, object], _Kind] = {}
         self._window_ends = 0.0
         self._passed = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # as logging's own: what a signal interrupts may be a record of the same thread
 
     def filter(self, record: logging.LogRecord) -> bool:
         """False for a record too many."""

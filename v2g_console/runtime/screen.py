@@ -94,10 +94,10 @@ def drawn(console: Callable[["EndSwitch"], ConsoleExit], log_file: Path) -> tupl
     """
     from v2g_console.console.app import ConsoleCrashError, EndSwitch
 
-    switch = EndSwitch()
+    switch, caught = EndSwitch(), list[int]()
 
     def end_console(number: int, _: FrameType | None) -> None:
-        log.warning("%s: the console ends", signal.Signals(number).name)
+        caught.append(number)  # told below: this may have come in the middle of a log record, or of another signal
         switch.press()
 
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
@@ -109,4 +109,7 @@ def drawn(console: Callable[["EndSwitch"], ConsoleExit], log_file: Path) -> tupl
         say(f"the console crashed; the report is in {log_file}")
     except Exception:
         log.exception("the console broke on its way out")
+    finally:
+        for name in sorted({signal.Signals(number).name for number in caught}):
+            log.warning("%s: the console ended", name)
     return False, ConsoleExit.ENDED
