@@ -24,51 +24,67 @@ from tests.console.hostile_port import hostile_port
 from v2g_console.domain.text import visible
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+WITH_STOP: tuple[tuple[str, ...], ...] = ((), ("f7",), ("f9",), ("H",), ("d",))
 SCREENS: tuple[tuple[str, ...], ...] = (
     (),
     ("question_mark",),
     ("2",),
     ("2", "enter"),
+    ("2", "v"),
+    ("2", "l"),
+    ("2", "x"),
     ("3",),
     ("4",),
+    ("4", "enter"),
     ("5",),
     ("6",),
     ("6", "enter"),
     ("7",),
     ("0",),
     ("H",),
-    ("f7",),
     ("G",),
     ("ctrl+p",),
-    ("d",),
     ("enter",),
     ("tab", "enter"),
-    ("f9",),
     ("c",),
     ("q",),
     ("r",),
+    ("u",),
+    ("A",),
+    ("E",),
+    ("E", "n"),
+    ("N",),
+    ("g",),
+    ("f8",),
+    ("d", "enter"),
 )
-
-
+OPENED = {
+    "ColumnsDialog", "CommandPalette", "ComposerScreen", "DispatchDetailScreen", "HandoverScreen", "JournalEntryScreen", "NoteDialog",
+    "OutlookScreen", "StopListScreen", "UpdateTargetDialog", "VehicleDetailScreen", "ViewsDialog",
+}  # fmt: skip
+"""Some screens that were walked over: a key that only gives a reason opens none, and shows nothing that was not seen before."""
 MIXED = {
-    "control": "\x1b]52;c;cm0=\x07\x9b31m\x1bPq\x1b\\\u202e\u200b\u2066\x7f\x08\r\n\x00\ud800",
-    "markup": "[/][@click=app.quit]x[/][bold $error]not closed [",
+    "signs": "[/]\x1b]52;c;cm0=\x07\x9b31m\x1bPq\x1b\\\u202e\u200b\u2066\x7f\x08\r\n\x00\ud800[@click=app.quit]x[/][bold]not closed [",
     "wide": "日本語車両" * 20 + "e" + "\u0301" * 500 + "a" * 10_000,
 }
 
 
 @pytest.mark.parametrize("text", MIXED.values(), ids=MIXED)
 async def test_no_screen_shows_it_raw(text: str) -> None:
-    async with running(hostile_port(text), (100, 30)) as (app, pilot):
-        for keys in SCREENS:
-            await pilot.press(*keys)
-            await pilot.pause()
-            shown = rows(app)
-            assert not {char for row in shown for char in row if unicodedata.category(char) in HIDDEN}, keys
-            assert {cell_len(row) for row in shown} == {100}, keys
-            await pilot.press("escape")
-            await pilot.press("1")
-            await pilot.pause()
+    opened = {"OverviewScreen"}
+    for stopped, screens in ((True, WITH_STOP), (False, SCREENS)):
+        async with running(hostile_port(text, stopped), (100, 30)) as (app, pilot):
+            for keys in screens:
+                await pilot.press(*keys)
+                await pilot.pause()
+                opened.add(type(app.screen).__name__)
+                shown = rows(app)
+                assert not {char for row in shown for char in row if unicodedata.category(char) in HIDDEN}, keys
+                assert {cell_len(row) for row in shown} == {100}, keys
+                await pilot.press("escape", "1")
+                await pilot.pause()
+            assert not app.crash_report
+    assert opened >= OPENED
 
 
 @pytest.mark.parametrize("text", ["[/x]", "[@click=app.quit]", "\x1b[31m"], ids=ascii)

@@ -92,17 +92,19 @@ class Stopping:
             measured_kw=_known(fleet.power_kw[row]),
             silent_s=core.clock.monotonic() - heard_at if np.isfinite(heard_at) else None,
             lease_ends_ms=owed.lease_ends_ms or None,
-            next_step=next_step(site, owed.lease_ends_ms, link_up=core.link_up()),
+            next_step=next_step(site, owed.lease_ends_ms, core.utc_ms(), link_up=core.link_up()),
         )
 
 
-def next_step(site: str, lease_ends_ms: int, *, link_up: bool) -> str:
+def next_step(site: str, lease_ends_ms: int, now_ms: int, *, link_up: bool) -> str:
     """What a person can do about a vehicle that has not confirmed its release. `lease_ends_ms` 0: it holds its setpoint until told."""
     there = f"call site {site}" if site else "find out where it is (it told no site)"
     by_hand = f"{there}: end its session at the charge point, or have the driver unplug"
     link = "" if link_up else "get the link back: the release is sent again when the vehicle is heard; else "
     if not lease_ends_ms:
         return f"{link}{by_hand}; it holds its setpoint until told"
+    if lease_ends_ms <= now_ms:
+        return "its lease has just ended: it falls back by itself, within seconds"
     return f"{link}wait until {rfc3339(lease_ends_ms / 1000)[11:19]}Z, when its lease ends and it falls back by itself; sooner: {by_hand}"
 
 

@@ -16,12 +16,14 @@ from v2g_console.engine.clock import parse_rfc3339
 from v2g_console.engine.core import FLEET_STATE, Core
 from v2g_console.engine.dispatch import HOLDING, ReleaseState, Running
 from v2g_console.engine.headroom import SUSTAINED_S
+from v2g_console.engine.lately import lately
 from v2g_console.engine.totals import ack_progress, release_progress, totals
 
 LEAST_TRACKED_S = 60.0
 """A tracking score of a shorter run says more about how it began than about how it was followed."""
 _CHARGING_KW = -0.1
 _INJECTING_KW = 0.1
+_ANSWERED = [FLEET_STATE[name] for name in ("sent", "acked", "limited")]
 _TAG_WORDS = ("", TagKind.CAUTION.value, TagKind.INHIBIT.value)
 _WORST_FIRST = {
     CommandState.REJECTED: 0,
@@ -47,7 +49,8 @@ def fleet_states(core: Core) -> NDArray[np.uint8]:
     state[~fleet.available[:n]] = FLEET_STATE["away"]
     state[fleet.quality[:n] == Quality.LOST] = FLEET_STATE["lost"]
     held = (fleet.owner[:n] >= 0) | fleet.owed[:n]
-    state[held] = fleet.state[:n][held]
+    lost = (fleet.quality[:n] == Quality.LOST) & np.isin(fleet.state[:n], _ANSWERED)  # what it answered once says nothing of now
+    state[held & ~lost] = fleet.state[:n][held & ~lost]
     return state
 
 
@@ -253,4 +256,5 @@ def vehicle_view(core: Core, row: int) -> VehicleView:
         throughput_kwh=float(core.standing.wear.throughput_kwh[row]),
         tags=core.tags.of(fleet, row),
         override_s=core.overrides.left_s(row, now),
+        recent=lately(core, row),
     )

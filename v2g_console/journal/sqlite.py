@@ -10,6 +10,7 @@ from typing import Final, Self
 
 from v2g_console.journal.encoding import mark_content
 from v2g_console.journal.export import Export
+from v2g_console.journal.head_file import head_path, read_head
 from v2g_console.journal.jsonl import JsonlOptions
 from v2g_console.journal.lock import JournalLock
 from v2g_console.journal.look import SqliteLook
@@ -70,6 +71,7 @@ class SqliteJournal:
     def _locked(cls, options: SqliteOptions, lock: JournalLock) -> Self:
         store = Store(options.path)
         try:
+            _refuse_shortened(store, options.path)
             projection = Projection(store.connection)
             while projection.behind(store.head.number):
                 store.derived(projection.step)
@@ -148,6 +150,22 @@ def _opening(store: Store, found: Recovered) -> list[Mark]:
     if store.migration is not None:
         marks.append(Migrated(old=store.migration.old, new=store.migration.new, backup=store.migration.backup.name))
     return [*marks, Opened(version=program_version(), schema=SCHEMA_VERSION, pid=os.getpid(), clean=found.clean)]
+
+
+def _refuse_shortened(store: Store, path: Path) -> None:
+    """The head beside the journal proves what was there: to go on without it would forget owed releases, and sign the loss off."""
+    signed_at = head_path(path)
+    try:
+        signed = read_head(path)
+    except (OSError, ValueError) as error:
+        log.error("%s can't be read, and is written anew: %s", signed_at, error)
+        return
+    if signed is not None and not store.holds(signed):
+        raise JournalError(
+            f"the journal {path} is not the one that was written: {signed_at.name} knows entry {signed.number}, the journal ends at "
+            f"{store.head.number}. Vehicles may be owed a release. Look with `v2g-console journal verify`; to start all the same, "
+            f"put the journal back or move {signed_at.name} away"
+        )
 
 
 def _settle(future: asyncio.Future[None], error: JournalError | None) -> None:

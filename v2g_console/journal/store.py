@@ -88,9 +88,18 @@ class Store:
         with self._telling():
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
+    def holds(self, head: Head) -> bool:
+        """Whether the journal goes as far as `head` and says the same there, or retention removed that entry. Raises JournalError."""
+        if head.number > self.head.number:
+            return False
+        with self._telling():
+            row = self.connection.execute("SELECT link FROM entry WHERE number = ?", (head.number,)).fetchone()
+        return row is None or row[0] == head.link
+
     def sign(self) -> None:
         """Write the head beside the journal. Raises JournalError."""
         with self._telling():
+            self._check_in_place()  # the file beside another journal is not ours to write
             write_head(self._path, self.head)
 
     def used_bytes(self) -> int:

@@ -23,7 +23,8 @@ _IDLE_S: Final = 1.0
 _QUIET_S: Final = 0.02  # rounds often come in rows: what can wait begins only this long after the last
 _MOST_BEHIND: Final = 1000  # entries; then it no longer waits
 _UPKEEP_S: Final = 10.0
-_SIGN_S: Final = 60.0
+_SIGN_S: Final = 5.0
+"""What is cut off the end after a kill shows by the head beside the journal, apart from the last of these."""
 _STUCK_S: Final = 2.0
 _LARGE_LOG_BYTES: Final = 64 << 20
 
@@ -39,6 +40,7 @@ class Writer(threading.Thread):
         self._working_since: float | None = None
         self._written_at = self._upkeep_at = self._signed_at = self._retry_at = self._committed_at = time.monotonic()
         self._lost_told = 0
+        self._signed = store.head
         self._size_bytes = store.disk_bytes()
 
     def state(self) -> JournalState:
@@ -149,15 +151,15 @@ class Writer(threading.Thread):
             return True
         if store.checkpoint():
             return True
+        if store.head != self._signed and now >= self._signed_at + _SIGN_S:
+            store.sign()
+            self._signed, self._signed_at = store.head, now
         if now < self._upkeep_at:
             return False
         self._size_bytes = store.disk_bytes()
         if self._pruner.step(store, self._projection.indexed_to, _utc_ms()):
             return True
         store.shrink()
-        if now >= self._signed_at + _SIGN_S:
-            self._signed_at = now
-            store.sign()
         self._upkeep_at = now + _UPKEEP_S
         return False
 

@@ -28,7 +28,7 @@ _TAKE_THE_KEYS: Final = (
     "<script>window.addEventListener('load', () => document.querySelector('.xterm-helper-textarea')?.focus())</script></body>"
 )
 """Without it the page hears no key, STOP's neither, before somebody clicks on it."""
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def _cells(request: web.Request, name: str, otherwise: int) -> int:
 
 
 async def serve(options: ServeOptions, listening: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM, which are ignored from then on: the process is about to end by itself.
+    """Serve until SIGINT, SIGTERM or the closing of the terminal; all are ignored from then on: the process is about to end by itself.
 
     `listening` is told the address without the token. Raises OSError if the port can't be had.
     """
@@ -156,7 +156,8 @@ async def serve(options: ServeOptions, listening: Callable[[str], None]) -> None
         loop.call_soon_threadsafe(ended.set)
 
     for number in _ENDING:  # not the loop's handlers: a signal that comes while it closes would be told as an error
-        signal.signal(number, end)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup`
+            signal.signal(number, end)
     await runner.setup()
     try:
         await web.TCPSite(runner, options.host, options.port).start()

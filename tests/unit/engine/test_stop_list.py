@@ -114,8 +114,9 @@ async def test_pressing_twice_changes_nothing_and_the_first_stays_named() -> Non
         ("paris-nord", 0, True, "call site paris-nord"),
         ("", 0, True, "it told no site"),
         ("paris-nord", 1_795_441_129_000, True, "wait until 13:38:49Z"),
+        ("paris-nord", 1_795_441_128_000, True, "has just ended"),
         ("paris-nord", 0, False, "get the link back"),
     ],
 )
 def test_the_next_step_fits_the_vehicle(site: str, lease_ends_ms: int, link_up: bool, words: str) -> None:
-    assert words in next_step(site, lease_ends_ms, link_up=link_up)
+    assert words in next_step(site, lease_ends_ms, 1_795_441_128_000, link_up=link_up)

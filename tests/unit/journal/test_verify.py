@@ -12,6 +12,7 @@ from v2g_console.journal.head_file import head_path
 from v2g_console.journal.port import JournalError
 from v2g_console.journal.read import JournalReader
 from v2g_console.journal.sqlite import SqliteJournal, SqliteOptions
+from v2g_console.journal.store import Store
 from v2g_console.journal.verify import verify
 
 
@@ -166,6 +167,48 @@ def test_the_engine_refuses_a_journal_whose_end_is_cut(path: Path) -> None:
     tamper(path, "DELETE FROM entry WHERE number >= 12")
     with pytest.raises(JournalError, match="does not end where it says: look with `v2g-console journal verify`"):
         SqliteJournal.open(SqliteOptions(path))
+
+
+def cut_at_8(path: Path) -> None:
+    tamper(
+        path,
+        "DELETE FROM entry WHERE number >= 9",
+        "UPDATE head SET number = 8, link = (SELECT link FROM entry WHERE number = 8)",
+    )
+
+
+@pytest.mark.parametrize("lose", [cut_at_8, lambda path: path.unlink(), lambda path: relinked(path, 6)])
+def test_the_engine_never_goes_on_after_less_than_the_head_beside_its_journal_knows(path: Path, lose: Callable[[Path], None]) -> None:
+    """It would forget what is owed, and its own signature would cover the loss up."""
+    tamper(path, "UPDATE entry SET body = CAST(replace(body, 'user4', 'nobody') AS BLOB) WHERE number = 6")
+    lose(path)
+    for _ in range(2):
+        with pytest.raises(JournalError, match=r"journal.db.head knows entry 13.*Vehicles may be owed a release"):
+            SqliteJournal.open(SqliteOptions(path))
+    assert head_path(path).read_text().startswith("13:")
+    head_path(path).rename(path.with_name("kept"))  # the way on that it names
+    journal = SqliteJournal.open(SqliteOptions(path))
+    journal._writer.waiting.close()
+    journal._writer.join(10)
+    journal._lock.free()
+
+
+async def test_what_was_cut_off_after_a_kill_shows_though_nobody_signed_at_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("v2g_console.journal.writer._SIGN_S", 0.0)
+    path = tmp_path / "journal.db"
+    async with made.journal_in(path) as journal:
+        await journal.commit_request(made.a_request())
+        await made.until(lambda: head_path(path).read_text().startswith("2:"))
+
+
+def test_the_file_beside_another_journal_is_not_written(tmp_path: Path) -> None:
+    store = Store(tmp_path / "journal.db")
+    (tmp_path / "journal.db").rename(tmp_path / "moved.db")
+    (tmp_path / "journal.db").touch()
+    with pytest.raises(JournalError, match="moved, removed or replaced"):
+        store.sign()
+    assert not head_path(tmp_path / "journal.db").exists()
+    store.close()
 
 
 async def test_a_journal_in_use_can_be_proved(tmp_path: Path) -> None:

@@ -165,22 +165,36 @@ async def test_a_console_that_does_not_end_is_killed(site: Site, monkeypatch: py
 @pytest.fixture
 def signals_restored() -> Iterator[None]:
     """`serve` leaves the signals of its process ignored."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in serving._ENDING}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
 @pytest.mark.usefixtures("signals_restored")
-async def test_it_ends_at_a_signal_and_hears_no_other_from_then_on() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_it_ends_at_a_signal_and_hears_no_other_from_then_on(number: signal.Signals) -> None:
+    signal.signal(number, signal.SIG_DFL)  # whoever runs the tests may ignore it
     address = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(serving.serve(ServeOptions("127.0.0.1", unused_port(), TOKEN), address.set_result))
     async with asyncio.timeout(20.0):
         await address
+        signal.raise_signal(number)
+        await running
+    assert [signal.getsignal(ending) for ending in serving._ENDING] == [signal.SIG_IGN] * 3
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("signals_restored")
+async def test_with_nohup_it_outlives_its_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    address = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(serving.serve(ServeOptions("127.0.0.1", unused_port(), TOKEN), address.set_result))
+    async with asyncio.timeout(20.0):
+        await address
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         signal.raise_signal(signal.SIGTERM)
         await running
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == [signal.SIG_IGN] * 2
-    signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.usefixtures("signals_restored")
