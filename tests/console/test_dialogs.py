@@ -10,6 +10,7 @@ from v2g_console.console.safe_text import line
 from v2g_console.console.screens import choice
 from v2g_console.console.screens.choice import Choice, ChoiceDialog
 from v2g_console.console.screens.fleet import FleetScreen
+from v2g_console.console.screens.note import NoteDialog, Pick
 from v2g_console.console.screens.overview import OverviewScreen
 from v2g_console.contract.replies import Refusal, Refused
 from v2g_console.contract.requests import Cancel, Resume, Stop
@@ -78,6 +79,15 @@ async def test_no_size_hides_an_answer_and_a_long_question_is_turned(size: tuple
             assert "word00" in text(app) and "word23" not in text(app)
             await pilot.press(*["pagedown"] * 8)
             await until(pilot, lambda: "word23" in text(app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 8), (20, 5)])
+async def test_what_is_typed_into_a_note_is_read_at_every_size(size: tuple[int, int]) -> None:
+    about = [line(f"word{number:02d} of what it is about") for number in range(12)]
+    async with running(FakePort(), size) as (app, pilot):
+        await app.push_screen(NoteDialog("Shelve the alarm", about, [Pick("for", ("10 min", "1 h"))]))
+        await pilot.press(*"pump")
+        await until(pilot, lambda: "pump" in text(app) and ("10 min" in text(app) or size == (80, 24)))
 
 
 async def test_a_doubled_or_held_quit_key_never_ends_the_console() -> None:

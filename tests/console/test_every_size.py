@@ -4,6 +4,7 @@ import random
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -11,6 +12,8 @@ from rich.cells import cell_len
 from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import ORIGIN, SteppedClock, refreshed, rows, running
+from tests.console.test_access import approval
+from tests.console.test_ecowatt import PROPOSAL
 from v2g_console.console.app import ConsoleApp
 from v2g_console.console.glyphs import glyphs_for
 from v2g_console.console.model import ConsoleModel
@@ -37,9 +40,11 @@ SCREENS = {
     "stop": ("f8",),
     "cancel": ("c",),
     "palette": ("ctrl+p",),
+    "vehicle": ("2", "enter"),
 }
+DIALOGS = {"proposal": ("E",), "approval": ("A",), "new target": ("u",), "note": ("N",), "columns": ("2", "l")}
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-WITHOUT_HEADER = {"composer", "stop", "cancel", "palette"}
+WITHOUT_HEADER = {"composer", "stop", "cancel", "palette", *DIALOGS}
 """Dialogs lie over the line on small screens; the composer's header leaves out the dispatches where it is narrow."""
 
 
@@ -77,8 +82,9 @@ async def test_every_screen_fits_every_size(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1" if look == "NO_COLOR" else "")
     options = ConsoleOptions(ascii=look == "ascii")
-    async with running(FakePort(picture()), sizes[0], options) as (app, pilot):
-        for screen, keys in SCREENS.items():
+    waiting = replace(picture(), proposals=(PROPOSAL,), approvals=(approval(),))
+    async with running(FakePort(waiting), sizes[0], options) as (app, pilot):
+        for screen, keys in (SCREENS | DIALOGS if look == "ascii" else SCREENS).items():
             await pilot.press("1", *keys)
             for size in sizes if app.size == sizes[0] else sizes[::-1]:
                 await pilot.resize_terminal(*size)

@@ -200,6 +200,9 @@ async def test_columns_are_chosen_moved_and_sorted_by_and_survive_the_screen() -
         assert table.index.order == Order(SortKey.RESERVE, True)
         await pilot.press("home", "space")
         assert "the vehicle is always shown" in text(app)
+        await pilot.resize_terminal(20, 5)
+        await until(pilot, lambda: "› id" in text(app))  # there is room for the list rather than for its keys
+        await pilot.resize_terminal(120, 36)
         await pilot.press("escape", "1")
         await at_the_fleet(app, pilot)
         await until(pilot, lambda: "reserve" in rows(app)[3])

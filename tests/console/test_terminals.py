@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from textual.worker import WorkerFailed
 from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import ORIGIN, rows, running, text, until
+from tests.console.test_access import approval
 from v2g_console.config.settings import ConsoleSettings
 from v2g_console.console import terminal
 from v2g_console.console.app import ConsoleApp
@@ -92,6 +94,13 @@ async def test_ascii_keeps_the_facts() -> None:
         shown = text(app)
     for fact in ("link * up", "^ 1 500 kW", "> #7f3a", "silent 24!", "rejected 7x", "+- Fleet  200 vehicles", "388/412"):
         assert fact in shown, fact
+
+
+async def test_directions_are_arrows_in_ascii_whoever_wrote_them() -> None:
+    port = FakePort(replace(pictures.normal(), approvals=(approval(power_kw=-500.0, allocated_kw=480.0),)))
+    async with running(port, options=ConsoleOptions(ascii=True)) as (app, pilot):
+        await pilot.press("A")
+        await until(pilot, lambda: "FCR v 500 kW" in text(app) and "plan: ^ 480 kW" in text(app))
 
 
 def test_every_sign_is_one_cell_and_signs_of_different_meaning_differ() -> None:

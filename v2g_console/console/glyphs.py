@@ -32,7 +32,9 @@ class Glyphs:
         return text.translate(_TO_ASCII)
 
 
-_TO_ASCII: Final = str.maketrans({"▲": "^", "▼": "v", "…": "~", "●": "*", "·": "-", "–": "-", "→": ">"})
+ASCII_SIGNS: Final = {"▲": "^", "▼": "v", "…": "~", "●": "*", "·": "-", "–": "-", "→": ">"}
+"""What stands for the signs of texts where only ASCII can be shown."""
+_TO_ASCII: Final = str.maketrans(ASCII_SIGNS)
 
 UNICODE: Final = Glyphs(
     up="▲",

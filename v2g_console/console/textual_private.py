@@ -26,6 +26,7 @@ from textual.widget import Widget
 from textual.worker import WorkerFailed
 
 from v2g_console.config.redact import redacted
+from v2g_console.console.glyphs import ASCII_SIGNS
 from v2g_console.console.patient_terminal import PatientTerminal
 from v2g_console.domain.text import visible
 
@@ -152,7 +153,7 @@ def bound_first(app: App[Result], event: Key) -> Bound:
 
 
 class AsciiOnly(LineFilter):
-    """Replaces what is not ASCII cell by cell: frames and bars by their likeness, the rest by `?`."""
+    """Replaces what is not ASCII cell by cell: frames, bars and arrows by their likeness, the rest by `?`."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The same segments, as wide as before."""
@@ -165,7 +166,7 @@ _LIKENESS: Final = {
     **dict.fromkeys("─━▔▁▂═", "-"),
     **dict.fromkeys("│┃▌▐▎▊║", "|"),
     **dict.fromkeys("┌┐└┘├┤╭╮╰╯", "+"),
-    "…": "~",
+    **ASCII_SIGNS,
     "•": "*",
     "█": "#",
 }

@@ -32,7 +32,7 @@ SELECT v.no, ?, ?, ?, ?, json_extract(j.value, '$[1]'), json_extract(j.value, '$
     json_extract(j.value, '$[4]')
 FROM json_each(?) j CROSS JOIN vehicle v ON v.vehicle_id = json_extract(j.value, '$[0]') WHERE true
 ON CONFLICT DO UPDATE SET dispatch_no = excluded.dispatch_no, number = excluded.number, seq = excluded.seq, position = excluded.position,
-    valid_until_ms = excluded.valid_until_ms, setpoint_kw = excluded.setpoint_kw, baseline_kw = excluded.baseline_kw,
+    valid_until_ms = max(excluded.valid_until_ms, valid_until_ms), setpoint_kw = excluded.setpoint_kw, baseline_kw = excluded.baseline_kw,
     protocol = max(excluded.protocol, CASE WHEN dispatch_no = excluded.dispatch_no THEN protocol ELSE 0 END),
     release_seq = 0, release_kw = NULL
 WHERE excluded.number >= number"""

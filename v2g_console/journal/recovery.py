@@ -15,8 +15,9 @@ from v2g_console.journal.port import DispatchRecord
 class Standing:
     """Setpoints that may still be in force, as columns of one length.
 
-    `setpoint_kw` absolute and `baseline_kw` frozen, kW; `protocol` 0: unknown; `valid_until_ms` of the last round or renewal; `release_seq`
-    above 0: a release was journalled (`release_kw`), but no confirmation.
+    `setpoint_kw` absolute and `baseline_kw` frozen, kW; `protocol` 0: unknown; `valid_until_ms` the latest of rounds and renewals, since a
+    vehicle may have refused the last for a date that was set back; `release_seq` above 0: a release was journalled (`release_kw`), but no
+    confirmation.
     """
 
     vehicle_ids: tuple[str, ...]

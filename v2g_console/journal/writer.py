@@ -152,8 +152,7 @@ class Writer(threading.Thread):
         if store.checkpoint():
             return True
         if store.head != self._signed and now >= self._signed_at + _SIGN_S:
-            store.sign()
-            self._signed, self._signed_at = store.head, now
+            self._sign(now)
         if now < self._upkeep_at:
             return False
         self._size_bytes = store.disk_bytes()
@@ -162,6 +161,16 @@ class Writer(threading.Thread):
         store.shrink()
         self._upkeep_at = now + _UPKEEP_S
         return False
+
+    def _sign(self, now: float) -> None:
+        """Entries are safe without it: a disk too full for this small file alone must not make the journal fail again and again."""
+        self._signed_at = now
+        try:
+            self._store.sign()
+        except JournalError as error:
+            log.warning("the head of the journal could not be signed: %s", error)
+        else:
+            self._signed = self._store.head
 
     def _index(self) -> None:
         try:

@@ -61,6 +61,17 @@ async def test_the_newest_round_of_each_vehicle_counts(tmp_path: Path) -> None:
     assert found.last_seq == 43
 
 
+async def test_a_date_that_was_set_back_shortens_no_lease(tmp_path: Path) -> None:
+    found = await after(
+        tmp_path / "journal.db",
+        made.a_round(41, n=2, begun=made.a_dispatch()),
+        made.a_round(42, n=2, kind="renewal", valid_until_ms=made.NOW_MS - 3_600_000),
+    )
+    (one,) = found.unfinished
+    assert one.standing.seq.tolist() == [42] * 2
+    assert one.standing.valid_until_ms.tolist() == [made.NOW_MS + 900_000] * 2
+
+
 async def test_a_dispatch_that_ended_with_all_released_is_over(tmp_path: Path) -> None:
     found = await after(
         tmp_path / "journal.db", made.a_round(41, begun=made.a_dispatch()), made.a_round(42, kind="release", setpoint_kw=0.0), made.ended()

@@ -201,6 +201,29 @@ async def test_what_was_cut_off_after_a_kill_shows_though_nobody_signed_at_an_en
         await made.until(lambda: head_path(path).read_text().startswith("2:"))
 
 
+async def test_a_head_that_can_not_be_signed_fails_no_commit_and_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("v2g_console.journal.writer._SIGN_S", 0.0)
+    tried: list[Head] = []
+
+    def full(_: Path, head: Head) -> None:
+        tried.append(head)
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "journal.db"
+    async with made.journal_in(path) as journal:
+        with monkeypatch.context() as disk:
+            disk.setattr("v2g_console.journal.store.write_head", full)
+            await journal.commit_request(made.a_request())
+            await made.until(lambda: len(tried) > 1)
+            assert journal.state().ok
+            await journal.commit_request(made.a_request())
+            await made.until(lambda: tried[-1].number == 3)
+            assert journal.state().ok
+        await journal.commit_request(made.a_request())
+        await made.until(lambda: head_path(path).read_text().startswith("4:"))
+    assert verify(path).ok
+
+
 def test_the_file_beside_another_journal_is_not_written(tmp_path: Path) -> None:
     store = Store(tmp_path / "journal.db")
     (tmp_path / "journal.db").rename(tmp_path / "moved.db")

@@ -45,6 +45,8 @@ class NoteDialog(ModalScreen[Noted | None]):
         Binding("f3", "change(1)", show=False),
     ]
     AUTO_FOCUS = "#note-text"
+    VERTICAL_BREAKPOINTS = [(0, "-bare"), (8, "-low"), (14, "-room")]  # noqa: RUF012 - Textual declares it so
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (40, "-wide")]  # noqa: RUF012 - Textual declares it so
     DEFAULT_CSS = """
     NoteDialog { align: center middle; background: $background 60%; }
     NoteDialog > Vertical {
@@ -56,6 +58,10 @@ class NoteDialog(ModalScreen[Noted | None]):
     NoteDialog Static { width: 6; color: $muted; }
     NoteDialog Input { width: 1fr; background: $panel; color: $foreground; }
     NoteDialog Input:focus { background: $selection; }
+    NoteDialog.-bare #note-about, NoteDialog.-bare #note-keys { display: none; }
+    NoteDialog.-low #note-about { max-height: 2; }
+    NoteDialog.-bare Horizontal, NoteDialog.-low Horizontal { dock: bottom; margin: 0; }
+    NoteDialog.-narrow Static { display: none; }
     """
 
     def __init__(self, title: str, about: Sequence[Content], picks: Sequence[Pick]) -> None:

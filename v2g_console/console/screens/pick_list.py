@@ -21,6 +21,7 @@ class PickListDialog(ModalScreen[Chosen | None], Generic[Chosen]):
     heading: str = ""
     keys: ClassVar[tuple[tuple[str, str], ...]] = ()
     AUTO_FOCUS = "RecordTable"
+    VERTICAL_BREAKPOINTS = [(0, "-bare"), (8, "-room")]  # noqa: RUF012 - Textual declares it so
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", show=False)]
     DEFAULT_CSS = """
     PickListDialog { align: center middle; background: $background 60%; }
@@ -30,6 +31,7 @@ class PickListDialog(ModalScreen[Chosen | None], Generic[Chosen]):
     }
     PickListDialog #pick-says { height: 1; }
     PickListDialog #pick-keys { height: auto; max-height: 2; text-wrap: wrap; }
+    PickListDialog.-bare #pick-keys { display: none; }
     .-ascii PickListDialog > Vertical { border: ascii $focus; }
     """
 
