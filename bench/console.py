@@ -3,7 +3,8 @@
     python bench/console.py [--vehicles 1000 10000 100000] [--seconds 10]
 
 `v2g-console attach` runs in a pty. Its engine is a scripted one behind the real Unix socket, in another process: ready-made columns, of
-which a tenth changes each second (telemetry every 10 s), or nothing (idle). No dispatch runs.
+which a tenth changes each second (telemetry every 10 s), or nothing (idle). No dispatch runs but in the last column,
+where two do, one with other answers and another measured power at each look.
 
 first paint: from exec to a drawn vehicle. fleet: from key `2` to the list. key: from a filter's keystroke to the last byte of its drawing;
 sort: the same for `o`. Each as wall clock (median) / CPU time of the console's process (mean, with the second of quiet before each key);
@@ -28,6 +29,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 import psutil
 
@@ -36,7 +38,7 @@ from v2g_console.attach.server import SocketServer
 from v2g_console.contract.events import EventBatch
 from v2g_console.contract.replies import Accepted, Reply
 from v2g_console.contract.requests import Origin, Request
-from v2g_console.contract.snapshot import Snapshot
+from v2g_console.contract.snapshot import DispatchView, Snapshot
 
 COLUMNS, ROWS = 120, 40
 TELEMETRY_EVERY_S = 10.0
@@ -46,10 +48,10 @@ WAIT_S: Final = 30.0
 
 
 class ScriptedEngine:
-    """An EnginePort over made-up columns. `share_per_s`: how many of the vehicles report in a second."""
+    """An EnginePort over made-up columns. `share_per_s`: how many of the vehicles report in a second. `dispatching`: two dispatches run."""
 
     def __init__(self, vehicles: int) -> None:
-        self.share_per_s = 0.0
+        self.share_per_s, self.dispatching = 0.0, False
         self.looks = 0
         self._rng = np.random.default_rng(1)
         columns = pictures.fleet(vehicles)
@@ -68,7 +70,7 @@ class ScriptedEngine:
         self._last = replace(last, number=last.number + 1, utc_ms=last.utc_ms + round(past_s * 1000))
         if self.share_per_s:
             self._report(min(1.0, past_s * self.share_per_s))
-        return self._last
+        return replace(self._last, dispatches=running_dispatches(self._last.number)) if self.dispatching else self._last
 
     async def events(self, after: int, wait_s: float) -> EventBatch:
         return EventBatch(next_number=after, dropped=0, events=())
@@ -82,6 +84,22 @@ class ScriptedEngine:
         seen[rows] = now_ms
         fleet = replace(fleet, revision=fleet.revision + 1, soc=soc, power_kw=power, seen_ms=seen)
         self._last = replace(self._last, fleet=fleet, summary=pictures.summary(fleet))
+
+
+def running_dispatches(number: int) -> tuple[DispatchView, ...]:
+    """Two dispatches as they are at look `number`: answers come in, the measured power follows, time passes."""
+    first, answers = pictures.first_dispatch(), number % 40
+    progress = msgspec.structs.replace(
+        first.progress, acked=331 + answers, silent=64 - answers, p50_ms=40.0 + answers, p95_ms=170.0 + answers
+    )
+    moving = pictures.first_dispatch(
+        progress=progress,
+        acknowledged_kw=1400.0 + answers,
+        delivered_kw=1390.0 + 0.7 * answers,
+        shortfall_kw=100.0 - answers,
+        remaining_s=252.0 - number % 250,
+    )
+    return moving, pictures.second_dispatch(remaining_s=1780.0 - number % 1700, delivered_kw=290.0 + number % 9)
 
 
 class Terminal:
@@ -211,7 +229,7 @@ async def responses(vehicles: int, seconds: float) -> str:
 
 
 async def rates(vehicles: int, seconds: float, refresh_hz: float, *options: str) -> str:
-    """Bytes and CPU on the overview and on the fleet screen, idle and under telemetry."""
+    """Bytes and CPU on the overview and on the fleet screen, idle and under telemetry, and on the overview with dispatches."""
     engine = ScriptedEngine(vehicles)
     cells = [f"{vehicles:>8} {'low bandwidth' if options else f'{refresh_hz:g} Hz':>14}"]
     async with console(engine, refresh_hz, *options) as one:
@@ -223,6 +241,11 @@ async def rates(vehicles: int, seconds: float, refresh_hz: float, *options: str)
                 await asyncio.sleep(2.5)
                 sent, cpu = await one.rate(seconds)
                 cells.append(f"{sent:>9.0f} B/s {cpu:>6.1%}")
+        engine.dispatching = True
+        one.terminal.write(b"1")
+        await asyncio.sleep(2.5)
+        sent, cpu = await one.rate(seconds)
+        cells.append(f"{sent:>9.0f} B/s {cpu:>6.1%}")
     return "  ".join(cells)
 
 
@@ -238,7 +261,9 @@ def main() -> None:
         print(asyncio.run(responses(vehicles, arguments.seconds)), flush=True)
     if arguments.no_rates:
         return
-    print("\nvehicles        refresh       overview, idle  overview, telemetry          fleet, idle     fleet, telemetry")
+    print(
+        "\nvehicles        refresh       overview, idle  overview, telemetry          fleet, idle     fleet, telemetry   overview, dispatch"
+    )
     for vehicles in arguments.vehicles:
         for refresh_hz, options in ((1.0, ()), (2.0, ()), (1.0, ("--low-bandwidth",))):
             print(asyncio.run(rates(vehicles, arguments.seconds, refresh_hz, *options)), flush=True)

@@ -88,6 +88,7 @@ class Core:
     changes: Changes = field(default_factory=Changes)
     closing: bool = False
     leave_by: float = math.inf  # monotonic: confirmations of releases are not waited for beyond this
+    link_up_since: float = -math.inf  # monotonic, of this connection; inf while the link is down
     unknown_acks: int = 0
     mismatched_acks: int = 0
     duplicate_acks: int = 0

@@ -1,5 +1,8 @@
 """What comes in from the link, but for acks (`acks`): measurements, descriptions, and news of the link itself."""
 
+import math
+from typing import Final
+
 import numpy as np
 
 from v2g_console.contract.events import LinkChanged
@@ -14,6 +17,8 @@ from v2g_console.engine.rounds import send_round
 from v2g_console.engine.setpoint_gate import pass_again
 from v2g_console.transport.refused import Cause, RefusedMessageError
 from v2g_console.transport.wire import Description, Telemetry
+
+_USABLE: Final = (LinkState.UP, LinkState.SUSPECT)
 
 
 class Incoming:
@@ -62,6 +67,8 @@ class Incoming:
             core.emit(
                 LinkChanged(ts=core.ts(), state=health.state.value, cause=health.cause.value, text=health.cause_text, broker=health.broker)
             )
+        if (health.state in _USABLE) is not (before in _USABLE):
+            core.link_up_since = core.clock.monotonic() if health.state in _USABLE else math.inf
         if health.state is LinkState.UP and before is not LinkState.SUSPECT:
             self._errands.run(self._reconnected())
 

@@ -69,9 +69,13 @@ async def close_gap(core: Core, running: Running, owed: Owed) -> None:
 
 
 def judge(core: Core, running: Running, now: float) -> None:
-    """Say who did well and who failed, by telemetry where there is some; each vehicle once a command."""
+    """Say who did well and who failed, by telemetry where there is some; each vehicle once a command.
+
+    Who was asked before our own link went is not to blame for its silence.
+    """
     belief = believe(core, running)
-    failed = (belief.silent | belief.refused | belief.under) & ~running.judged
+    cut_off = running.sent_at < core.link_up_since
+    failed = ((belief.silent & ~cut_off) | belief.refused | belief.under) & ~running.judged
     well = running.answered() & belief.holds & settled_rows(core, running) & ~belief.off & ~running.judged
     running.judged |= failed | well
     core.standing.failed(running.rows[failed & (running.reason != Reason.LOCAL_OVERRIDE)], now)

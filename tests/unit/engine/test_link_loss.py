@@ -109,6 +109,25 @@ async def test_deadlines_go_on_while_the_link_is_down() -> None:
 
 
 @in_virtual_time
+async def test_who_is_silent_because_the_link_went_has_not_failed() -> None:
+    fleet = cars(4)
+    async with bench(fleet, reallocation="balanced") as one:
+        one.link.cars = {}  # what is sent is lost with the broker
+        running = await one.dispatch("MA", 8.0, 120.0)
+        await one.until(lambda: running.counts[CommandState.PUBLISHED] == 4)
+        one.link.down()
+        await one.until(lambda: running.counts[CommandState.TIMED_OUT] == 4, 30.0)
+        await one.run_for(3.0)
+        assert [one.core.standing.failures(row) for row in range(4)] == [0] * 4
+        one.link.up()  # and they are silent still: that counts from the next command on
+        await one.run_for(3.0)
+        assert [one.core.standing.failures(row) for row in range(4)] == [0] * 4
+        await one.run_for(20.0)
+        one.link.cars = {car.vehicle_id: car for car in fleet}
+        await one.until(lambda: running.counts[CommandState.ACKED] == 4, 60.0)
+
+
+@in_virtual_time
 async def test_a_wall_clock_step_moves_no_deadline_and_no_order() -> None:
     async with bench(cars(2)) as one:
         begun = one.clock.monotonic()
