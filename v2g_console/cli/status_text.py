@@ -7,7 +7,7 @@ from v2g_console.cli.plain_text import ago, columns, counted, number, pairs, per
 from v2g_console.contract.link import LinkHealth
 from v2g_console.contract.moved_text import moved_words
 from v2g_console.contract.replies import StatusView
-from v2g_console.contract.snapshot import DispatchView, EngineInfo, FleetSummary
+from v2g_console.contract.snapshot import AckProgress, DispatchView, EngineInfo, FleetSummary
 from v2g_console.domain.units import duration_text, regulation_text
 
 _HEADING = ("ID", "SIGNAL", "STATE", "ASKED", "ACKED kW", "DELIVERED kW", "SHORT kW", "ACKS", "LEFT", "REMARKS")
@@ -110,4 +110,12 @@ def _remarks(dispatch: DispatchView) -> str:
     """What moved between it and others, and what its author said of it: a test, a start to come, a reference, a note."""
     begins = "" if dispatch.due_ms is None else f"begins {datetime.fromtimestamp(dispatch.due_ms / 1000, UTC):%Y-%m-%d %H:%M:%SZ}"
     ref = f"ref {dispatch.external_ref}" if dispatch.external_ref else ""
-    return ", ".join(filter(None, ("TEST" if dispatch.test else "", begins, *moved_words(dispatch), ref, dispatch.author_note))) or "-"
+    parts = ("TEST" if dispatch.test else "", begins, *moved_words(dispatch), _unconfirmed(dispatch.release), ref, dispatch.author_note)
+    return ", ".join(filter(None, parts)) or "-"
+
+
+def _unconfirmed(release: AckProgress) -> str:
+    """Who never confirmed its release: those that fall back by themselves, and those that are silent."""
+    ended = f"{counted(release.lease_ended, 'lease')} ended" if release.lease_ended else ""
+    silent = f"{counted(release.silent, 'release')} not confirmed" if release.silent else ""
+    return ", ".join(filter(None, (ended, silent)))

@@ -21,7 +21,7 @@ from v2g_console.contract.requests import Origin, Status
 from v2g_console.domain.text import visible
 from v2g_console.domain.units import counted
 from v2g_console.runtime.recording import Recording, of_socket
-from v2g_console.runtime.screen import log, prepare_lines_or_screen, refuses_to_draw, say, show, show_lines
+from v2g_console.runtime.screen import ignore_ending_signals, log, prepare_lines_or_screen, refuses_to_draw, say, show, show_lines
 
 
 def attach(settings: Settings, path: Path, run_options: RunOptions) -> int:
@@ -50,6 +50,7 @@ def attach(settings: Settings, path: Path, run_options: RunOptions) -> int:
         held, _ = (show_lines if run_options.plain else show)(port, options, log_file)
     if not held:
         say("the engine runs on")
+    ignore_ending_signals()
     return ExitCode.DONE if held else ExitCode.FAILED
 
 

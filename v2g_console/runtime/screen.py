@@ -87,6 +87,12 @@ def show(port: EnginePort, options: ConsoleOptions, log_file: Path) -> tuple[boo
     return drawn(lambda switch: run_console(port, Origin(user=own_user(), way="console"), options, switch), log_file)
 
 
+def ignore_ending_signals() -> None:
+    """For a program that has said its last word: Python's end takes its handlers away, and a closing terminal may signal twice."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def drawn(console: Callable[["EndSwitch"], ConsoleExit], log_file: Path) -> tuple[bool, ConsoleExit]:
     """Run `console` until the operator leaves or a signal comes: whether it held, and what the operator wants.
 

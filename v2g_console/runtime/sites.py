@@ -23,7 +23,7 @@ from v2g_console.contract.port import EnginePort
 from v2g_console.contract.replies import Accepted, StatusView
 from v2g_console.contract.requests import Origin, Status
 from v2g_console.domain.text import visible
-from v2g_console.runtime.screen import drawn, log, prepare_screen, refuses_to_draw, say
+from v2g_console.runtime.screen import drawn, ignore_ending_signals, log, prepare_screen, refuses_to_draw, say
 
 Sites = tuple[ConsoleSiteSettings, ...]
 TOLD_WITHIN_S: Final = 6.0
@@ -134,6 +134,7 @@ def attach_sites(settings: Settings, sites: Sites, run_options: RunOptions) -> i
     held, _ = drawn(lambda switch: run_sites(ways, Origin(user=own_user(), way="console"), options, come_back, switch), log_file)
     if not held:
         say("the engines run on")
+    ignore_ending_signals()
     return ExitCode.DONE if held else ExitCode.FAILED
 
 

@@ -10,9 +10,11 @@ import pytest
 from tests.unit.cli.answers import DISPATCH, ID, plan, status
 from tests.unit.cli.engine_in_a_thread import ScriptedEngine, listening
 from v2g_console.cli.entry import exit_code
+from v2g_console.cli.status_text import status_lines
 from v2g_console.contract.exit_codes import ExitCode
 from v2g_console.contract.replies import Accepted
 from v2g_console.contract.requests import Dispatch
+from v2g_console.contract.snapshot import AckProgress
 
 OPTIONS = [
     "--site",
@@ -107,3 +109,10 @@ def test_status_lists_tests_starts_references_and_notes(tmp_path: Path, capsys: 
         assert exit_code(["status", "--json"]) == ExitCode.DONE
         (told,) = json.loads(capsys.readouterr().out)["result"]["dispatches"]
     assert (told["test"], told["external_ref"], told["author_note"]) == (True, "RTE-117", "first run")
+
+
+def test_status_tells_of_leases_that_ended_and_releases_that_nobody_confirmed() -> None:
+    found = status()
+    release = AckProgress(commanded=60, acked=7, lease_ended=50, silent=3)
+    shown = status_lines(msgspec.structs.replace(found, dispatches=(msgspec.structs.replace(found.dispatches[0], release=release),)), 0)
+    assert shown[-1].endswith("50 leases ended, 3 releases not confirmed")

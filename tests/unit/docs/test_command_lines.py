@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -14,6 +15,7 @@ from v2g_console.headless.parsing import BadLine, parse_line
 from v2g_console.headless.source import InputLine
 
 FILES_OF_ELSEWHERE = {"mqtt.ca_bundle", "mqtt.client_cert", "mqtt.client_key"}
+WIDE: dict[str, Any] = {"max_content_width": 200, "terminal_width": 200}
 EXAMPLE = re.compile(rf"^ +.*{PROGRAM} .+$", re.MULTILINE)
 
 
@@ -71,7 +73,8 @@ def test_every_command_shows_an_example_that_works() -> None:
     for path, command in all_commands().items():
         if isinstance(command, click.Group):
             continue
-        help_text = command.get_help(click.Context(command, info_name=path, max_content_width=200, terminal_width=200))
+        # a command keeps the first help option that it made, so it is made with the names of the root
+        help_text = command.get_help(click.Context(command, info_name=path, **{**root.context_settings, **WIDE}))
         examples = EXAMPLE.findall(help_text.partition("Example")[2])
         assert any(path in example for example in examples), f"{path} --help has no example"
         for _, arguments in (call for example in examples for call in calls(path, example)):

@@ -1,5 +1,6 @@
 """One engine per client id and broker on a machine."""
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
@@ -41,3 +42,28 @@ def test_a_killed_engine_leaves_no_lock_behind() -> None:
     process.communicate()
     with ClientIdLock(MqttSettings(client_id="ana")) as free:
         assert free is not None
+
+
+def test_lock_files_do_not_pile_up(tmp_path: Path) -> None:
+    with ClientIdLock(MqttSettings(client_id="ana")) as held:
+        left = held._path.with_name("client-0123456789abcdef.lock")
+        left.touch()
+        with ClientIdLock(MqttSettings(client_id="bea")):
+            assert not left.exists()
+            assert len(list(tmp_path.rglob("client-*.lock"))) == 2
+    assert list(tmp_path.rglob("client-*.lock")) == []
+
+
+def test_a_lock_whose_file_was_removed_under_it_is_not_taken_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, flock, going = MqttSettings(client_id="ana"), fcntl.flock, [True]
+    lock = ClientIdLock(settings)
+
+    def late(descriptor: int, how: int) -> None:
+        if going:
+            going.pop()
+            lock._path.unlink()
+        flock(descriptor, how)
+
+    monkeypatch.setattr("v2g_console.runtime.locks.fcntl.flock", late)
+    with lock, pytest.raises(ClientIdInUseError), ClientIdLock(settings):
+        pass

@@ -28,9 +28,11 @@ def test_its_command_is_one_that_the_program_knows() -> None:
     (command,) = lines("ExecStart")
     program, *arguments = shlex.split(command)
     assert Path(program).name == "v2g-console"
-    run = root.get_command(click.Context(root), arguments[0])
+    # below its group, as when it runs: a command keeps the first help option that it made
+    group = click.Context(root, **root.context_settings)
+    run = root.get_command(group, arguments[0])
     assert run is not None
-    given = run.make_context("run", arguments[1:]).params
+    given = run.make_context("run", arguments[1:], parent=group).params
     assert (given["no_ui"], given["config_path"]) == (True, Path("/etc/v2g-console/config.yaml"))
 
 
