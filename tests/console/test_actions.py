@@ -90,6 +90,16 @@ def test_the_footer_keeps_what_matters_most_when_narrow() -> None:
     assert {"Fleet", "Dispatch", "STOP", "Retry", "Cancel", "Help", "Quit", "Filter"} <= set(wide)
 
 
+async def test_what_can_be_done_to_a_dispatch_keeps_its_keys_at_80_columns() -> None:
+    async with running(FakePort(pictures.normal()), (80, 24)) as (app, _):
+        possible = {
+            one.short for one in map(action_of, ("dispatch.retry", "dispatch.update", "dispatch.cancel")) if not one.blocked(app.model)
+        }
+        assert possible == {"Retry", "Update", "Cancel"}
+        keys = text(app).splitlines()[-1]
+        assert [word for word in (*possible, "STOP", "Dispatch", "Alarms", "Help") if word not in keys] == []
+
+
 async def test_a_click_on_the_footer_does_what_the_key_does() -> None:
     async with running(FakePort()) as (app, pilot):
         at = text(app).splitlines()[-1].index("? Help")

@@ -23,6 +23,7 @@ from v2g_console.console.glyphs import UNICODE
 from v2g_console.console.options import ConsoleExit
 from v2g_console.console.screens import composer as composer_module
 from v2g_console.console.screens.composer import ComposerScreen
+from v2g_console.console.widgets.banner import Banner
 from v2g_console.console.widgets.toggle import Toggle
 from v2g_console.contract.replies import Accepted, PlanView, Refusal, Refused, Reply
 from v2g_console.contract.requests import Arm, Operate, Origin, Plan, Request
@@ -521,3 +522,12 @@ async def test_words_beside_the_fields_come_back_when_the_terminal_grows() -> No
         assert "…" not in text(app)
         await pilot.resize_terminal(120, 36)
         await until(pilot, lambda: "up: inject more / draw less" in text(app))
+
+
+async def test_trouble_is_told_from_the_first_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ComposerScreen, "apply_snapshot", lambda *_: None)  # no further picture comes
+    async with running(FakePort(pictures.cut())) as (app, pilot):
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, ComposerScreen))
+        assert app.screen.query_one(Banner).display
+        assert "MQTT link down" in text(app)

@@ -13,13 +13,14 @@ from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import ORIGIN, SteppedClock, refreshed, rows, running
 from tests.console.test_access import approval
-from tests.console.test_ecowatt import PROPOSAL
+from tests.console.text_dumps import TextDumps, nothing_moves
 from v2g_console.console.app import ConsoleApp
 from v2g_console.console.glyphs import glyphs_for
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.options import ConsoleOptions
 from v2g_console.console.screens.base import ConsoleScreen
 from v2g_console.console.widgets.critical_line import critical_line
+from v2g_console.contract.ecowatt import ProposalView
 from v2g_console.contract.snapshot import Snapshot
 
 SIZES = ((200, 60), (80, 24), (40, 10))
@@ -41,8 +42,13 @@ SCREENS = {
     "cancel": ("c",),
     "palette": ("ctrl+p",),
     "vehicle": ("2", "enter"),
+    "journal entry": ("6", "enter"),
+    "silent": ("f7",),
 }
 DIALOGS = {"proposal": ("E",), "approval": ("A",), "new target": ("u",), "note": ("N",), "columns": ("2", "l")}
+HOUR_MS = 3_600_000
+BEGINS_MS = pictures.NOW_MS // HOUR_MS * HOUR_MS + 3 * HOUR_MS
+PROPOSAL = ProposalView(proposal_id="e112317-2", begins_ms=BEGINS_MS, ends_ms=BEGINS_MS + 2 * HOUR_MS, suggested_kw=120.0)
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 WITHOUT_HEADER = {"composer", "stop", "cancel", "palette", *DIALOGS}
 """Dialogs lie over the line on small screens; the composer's header leaves out the dispatches where it is narrow."""
@@ -67,32 +73,36 @@ def check(app: ConsoleApp, screen: str, size: tuple[int, int], ascii_only: bool)
 
 
 @pytest.mark.parametrize(
-    ("picture", "look", "sizes"),
+    ("picture", "look", "sizes", "dumps"),
     [
-        (pictures.normal, "colour", SIZES),
-        (pictures.alarmed, "colour", SIZES),
-        (pictures.cut, "colour", SIZES),
-        (pictures.alarmed, "NO_COLOR", SIZES),
-        (pictures.cut, "ascii", TINY),
+        (pictures.normal, "colour", SIZES, "normal"),
+        (pictures.alarmed, "colour", SIZES, "alarms"),
+        (pictures.cut, "colour", SIZES, "link down"),
+        (pictures.alarmed, "NO_COLOR", SIZES, "alarms"),  # the same text: nothing is told by colour alone
+        (pictures.cut, "ascii", TINY, "link down in ASCII"),
     ],
     ids=["normal", "alarms", "link down", "alarms without colour", "link down in ASCII"],
 )
-async def test_every_screen_fits_every_size(
-    picture: Callable[[], Snapshot], look: str, sizes: tuple[tuple[int, int], ...], monkeypatch: pytest.MonkeyPatch
+async def test_every_screen_fits_every_size_and_looks_as_it_did(
+    picture: Callable[[], Snapshot], look: str, sizes: tuple[tuple[int, int], ...], dumps: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "1" if look == "NO_COLOR" else "")
     options = ConsoleOptions(ascii=look == "ascii")
     waiting = replace(picture(), proposals=(PROPOSAL,), approvals=(approval(),))
-    async with running(FakePort(waiting), sizes[0], options) as (app, pilot):
+    port, kept = FakePort(waiting), TextDumps(dumps)
+    nothing_moves(port, monkeypatch)
+    async with running(port, sizes[0], options) as (app, pilot):
         for screen, keys in (SCREENS | DIALOGS if look == "ascii" else SCREENS).items():
             await pilot.press("1", *keys)
             for size in sizes if app.size == sizes[0] else sizes[::-1]:
                 await pilot.resize_terminal(*size)
                 await pilot.pause()
                 check(app, screen, size, look == "ascii")
+                await kept.same(app, pilot, screen, size)
             assert not isinstance(app.screen, ConsoleScreen) or app.screen.is_current
             await pilot.press("escape", "escape")
             await pilot.pause()
+    kept.keep()
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ def test_unknown_values_are_exported_as_none() -> None:
 
 @pytest.mark.parametrize(("key", "form"), [("c", "csv"), ("j", "json")])
 async def test_what_is_listed_is_exported_in_its_order(key: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("v2g_console.console.fleet_acts.export_folder", lambda: tmp_path)
+    monkeypatch.setattr("v2g_console.console.exporting.export_folder", lambda: tmp_path)
     async with running(FakePort()) as (app, pilot):
         table = await at_the_fleet(app, pilot)
         table.sort_by(SortKey.SOC)
@@ -270,7 +270,7 @@ async def test_what_is_listed_is_exported_in_its_order(key: str, form: str, tmp_
 
 
 async def test_a_question_left_with_escape_exports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("v2g_console.console.fleet_acts.export_folder", lambda: tmp_path)
+    monkeypatch.setattr("v2g_console.console.exporting.export_folder", lambda: tmp_path)
     async with running(FakePort()) as (app, pilot):
         await at_the_fleet(app, pilot)
         await pilot.press("x", "escape")
@@ -299,7 +299,7 @@ def test_a_terminal_without_a_clipboard_gets_no_copy(term: str, monkeypatch: pyt
 
 def test_copies_are_bounded_and_harmless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    with pytest.raises(CopyError, match="mark fewer"):
+    with pytest.raises(CopyError, match="take fewer"):
         copy_text([f"veh{n:08d}" for n in range(10_000)])
     for hostile in pictures.HOSTILE[:4]:
         copied = copy_text([hostile, "veh1"])

@@ -1,6 +1,5 @@
 """The journal on screen: newest first, older ones fetched when needed, filters asked of the engine, one entry in full, export."""
 
-import csv
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,6 @@ from tests.console.harness import SteppedClock, refreshed, rows, running, text, 
 from v2g_console.console.app import ConsoleApp
 from v2g_console.console.export import write_export
 from v2g_console.console.journal_filter import JournalFilter, journal_filter
-from v2g_console.console.screens import journal as screen_module
 from v2g_console.console.screens.journal import JournalScreen
 from v2g_console.console.screens.journal_entry import JournalEntryScreen, entry_rows
 from v2g_console.console.widgets.journal_table import JournalTable
@@ -52,11 +50,6 @@ def table(app: ConsoleApp) -> JournalTable:
 
 def knows(app: ConsoleApp, entries: int) -> bool:
     return table(app).total == entries
-
-
-def only_file(folder: Path) -> Path:
-    (file,) = folder.iterdir()
-    return file
 
 
 @pytest.mark.parametrize("size", [(200, 60), (120, 36), (80, 24), (40, 10)])
@@ -193,33 +186,6 @@ def test_a_cut_entry_is_shown_as_it_is_and_a_huge_one_says_what_is_missing() -> 
 )
 def test_the_filter_is_taken_apart(written: str, meant: JournalFilter) -> None:
     assert journal_filter(written) == meant
-
-
-async def test_what_is_listed_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screen_module, "export_folder", lambda: tmp_path)
-    port = port_with(10)
-    port.journal_rows[0] = JournalRow(number=10, utc_ms=pictures.NOW_MS, kind="request.refused", by="=cmd()", text="+1+1")
-    async with running(port) as (app, pilot):
-        await pilot.press("6")
-        await until(pilot, lambda: table(app).total == 10)
-        await pilot.press("slash", *"kind:request", "enter")
-        await until(pilot, lambda: asked_kind(port) == "request" and table(app).total == 2)
-        await pilot.press("x")
-        await until(pilot, lambda: any(tmp_path.iterdir()) and any("written to" in told for told in app.notices))
-    read = list(csv.reader(only_file(tmp_path).read_text(encoding="utf-8").splitlines()))
-    assert [row[0] for row in read] == ["number", "10", "5"]
-    assert read[1][4] == "'=cmd()" and read[1][5] == "'+1+1"
-    assert only_file(tmp_path).stat().st_mode & 0o077 == 0
-
-
-async def test_a_full_disk_is_told_and_nothing_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "exports").write_text("a file where the folder should be")
-    monkeypatch.setattr(screen_module, "export_folder", lambda: tmp_path / "exports")
-    async with running(port_with(3)) as (app, pilot):
-        await pilot.press("6")
-        await until(pilot, lambda: table(app).total == 3)
-        await pilot.press("x")
-        await until(pilot, lambda: any("not exported" in told for told in app.notices))
 
 
 def test_an_export_never_writes_over_another(tmp_path: Path) -> None:

@@ -1,16 +1,20 @@
 """What the line-oriented console tells: what happens, in one sentence each, and nothing that a terminal could obey."""
 
 import ast
+import asyncio
 from pathlib import Path
 from typing import get_args
 
+import pytest
+
 from tests.console import pictures
 from tests.console.fake_port import FakePort
+from tests.console.harness import TURNS
 from tests.console.plain_talk import Talk, talk
 from tests.unit.attach.recordings import ALARM
 from tests.unit.attach.scripted_port import TS, dispatch_event
 from v2g_console.console.options import ConsoleOptions
-from v2g_console.console.plain import announcing
+from v2g_console.console.plain import announcing, looking
 from v2g_console.console.plain.announcing import announcement
 from v2g_console.contract.events import DispatchCompleted, DispatchProgress, Event, LinkChanged, OperatorNote, StopLatched
 
@@ -43,6 +47,17 @@ async def test_what_happens_is_told_as_it_comes() -> None:
     ]
 
 
+async def test_dropped_events_are_told_once_each_time_more_are_missing() -> None:
+    talked = Talk([], FakePort(pictures.quiet()))
+    for dropped in (0, 3, 3, 4):
+        talked.console.model.events_dropped = dropped
+        await talked.console.tick()
+    assert talked.out.getvalue().splitlines() == [
+        "3 events were dropped before this console saw them: the journal has them.",
+        "1 event was dropped before this console saw them: the journal has them.",
+    ]
+
+
 async def test_an_attached_console_tells_news_and_no_history() -> None:
     port = FakePort(pictures.quiet())
     port.event_log.append(ALARM)
@@ -61,6 +76,28 @@ async def test_an_engine_that_goes_and_comes_back_is_told_once_each() -> None:
         talked.port.gone = gone
         await talked.console.tick()
     assert talked.out.getvalue().splitlines() == ["ENGINE GONE: it hung up. What was told before is old.", "The engine is back."]
+
+
+async def test_an_engine_that_hangs_is_told_while_it_hangs_and_old_figures_are_called_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("v2g_console.console.plain.console.LOOK_AGAIN_S", 0.01)
+    talked = Talk([], FakePort(pictures.quiet()))
+    await talked.console.tick()
+    talked.port.gate = asyncio.Event()
+    talked.clock.now_s += 5.0
+    ticking = asyncio.create_task(talked.console.tick())
+    for _ in range(TURNS):
+        if "ENGINE SILENT" in talked.out.getvalue():
+            break
+        await asyncio.sleep(0.01)
+    await looking.dispatches(talked.console, [])
+    talked.port.gate.set()
+    await ticking
+    assert talked.out.getvalue().splitlines() == [
+        "ENGINE SILENT for 00:05. What was told before is old.",
+        "This is 00:05 old: the engine does not answer.",
+        "No dispatch.",
+        "The engine is back.",
+    ]
 
 
 def test_every_event_is_told_or_left_out_on_purpose() -> None:

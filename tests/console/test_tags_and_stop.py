@@ -202,6 +202,9 @@ async def test_the_banner_names_the_silent_and_f7_lists_them_with_what_to_do() -
         await until(pilot, lambda: "30 of 31 vehicles confirmed, 0 waited for, 1 silent" in text(app))
         assert "veh000007" in text(app)
         assert "call site lyon-2: end its session at the charge point" in text(app)
+        for size in ((40, 10), (20, 5)):
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda: "1 silent" in text(app) and "veh000007" in text(app))
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, StopListScreen))
 

@@ -81,6 +81,14 @@ def test_every_field_is_there_at_any_width(width: int) -> None:
     assert [label for label in labels if label not in rows] == []
 
 
+@pytest.mark.parametrize("width", [30, 98, 198])
+def test_what_happened_lately_is_folded_not_cut(width: int) -> None:
+    long = "#7f3a aFRR_DOWN: rejected: gave a reason of its own (the driver said no at the charging point)"
+    rows = vehicle_rows(changed(recent=((pictures.NOW_MS - 61_000, long),)), pictures.NOW_MS, 0.0, width, UNICODE)
+    shown = [row.plain[width // 2 if width >= 96 else 0 : width].strip() for row in rows]
+    assert long in " ".join(" ".join(shown[shown.index("Lately") :]).split())
+
+
 async def test_it_asks_once_a_second_and_ages_between_answers() -> None:
     clock, port = SteppedClock(), FakePort()
     async with running(port) as (app, pilot):

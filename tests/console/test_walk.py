@@ -74,9 +74,26 @@ async def escape_to_overview(app: ConsoleApp, pilot: Pilot[ConsoleExit]) -> int:
     raise AssertionError(f"Esc does not lead back: {app.screen_stack}")
 
 
-def test_every_screen_has_a_way_of_at_most_three_keys() -> None:
+def test_every_screen_has_a_way_of_at_most_three_keys_from_every_other() -> None:
+    """The first key is one that works everywhere, and no screen has another use for it; in the composer Esc comes before it."""
     assert set(WAYS) == set(Scope) - WITHOUT_A_SCREEN
-    assert all(len(way) <= 3 for way in WAYS.values())
+    assert all(len(way) <= 2 for way in WAYS.values())
+    everywhere = {key for action in actions_of(Scope.GLOBAL) for key in action.keys}
+    assert {way[0] for way in WAYS.values()} <= everywhere
+    for start in WAYS:
+        used = {key for action in actions_of(start) for key in action.keys}
+        assert not [end for end, way in WAYS.items() if end is not start and way[0] in used], start
+
+
+@pytest.mark.parametrize("wanted", [Scope.HANDOVER, Scope.DISPATCH], ids=lambda scope: scope.name)
+async def test_the_composer_is_left_for_another_screen_in_three_keys(wanted: Scope) -> None:
+    async with running(engine_port()) as (app, pilot):
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, ComposerScreen))
+        for key in ("escape", *WAYS[wanted]):
+            await pilot.press(key)
+            await pilot.pause()
+        await until(pilot, lambda: scope_of(app) is wanted)
 
 
 @pytest.mark.parametrize("scope", [scope for scope in WAYS if scope is not Scope.OVERVIEW], ids=lambda scope: scope.name)

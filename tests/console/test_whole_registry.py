@@ -4,11 +4,13 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
+from textual.widgets import Input
 
 from tests.console import pictures
 from tests.console.fake_port import FakePort
 from tests.console.harness import ORIGIN, SteppedClock, running
-from v2g_console.console.actions import ACTIONS, Action, Danger, Scope, action_of
+from tests.console.test_walk import WAYS, engine_port, escape_to_overview, go, scope_of
+from v2g_console.console.actions import ACTIONS, Action, Danger, Scope, action_of, actions_of
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.rights import ASKS
 from v2g_console.contract.link import LinkState
@@ -107,6 +109,35 @@ async def test_every_global_action_invoked_one_after_the_other_asks_for_nothing_
                 assert len(app.notices) > before
             await pilot.press("escape")
         assert acting_requests(port) == []
+
+
+async def test_every_action_of_every_screen_asks_for_nothing_that_acts_in_read_only_mode() -> None:
+    """With alarms, marks and a latched STOP on screen, and `y` for every question that might be asked: keys only look."""
+    port = engine_port()
+    port.show(replace(pictures.alarmed(), engine=pictures.engine(read_only=True, denied={})))
+    tried = set()
+    async with running(port) as (app, pilot):
+        for scope in WAYS:
+            if scope is Scope.COMPOSER:
+                continue  # not reached: see below
+            await escape_to_overview(app, pilot)
+            await go(app, pilot, scope)
+            depth = len(app.screen_stack)
+            for action in actions_of(scope):
+                if action.handler == "back":
+                    continue
+                while len(app.screen_stack) > depth or isinstance(app.focused, Input):
+                    await pilot.press("escape")
+                await app.action_invoke(action.id)
+                await pilot.press("y")
+                tried.add(action.id)
+        await escape_to_overview(app, pilot)
+        await pilot.press("d")
+        await pilot.pause()
+        assert scope_of(app) is Scope.OVERVIEW and "read-only" in app.notices[-1]
+        assert not app.crash_report
+    assert tried >= {"alarms.ack", "alarms.shelve", "fleet.mark", "journal.export"}
+    assert acting_requests(port) == []
 
 
 async def test_nothing_that_acts_is_asked_without_an_answer_to_its_question() -> None:

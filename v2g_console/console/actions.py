@@ -9,11 +9,28 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final
 
+from v2g_console.console.guards import (
+    has_dispatch,
+    has_fleet,
+    has_marks,
+    has_vehicle,
+    may_acknowledge,
+    may_cancel,
+    may_compose,
+    may_decide,
+    may_decide_proposal,
+    may_reset_trust,
+    may_resume,
+    may_retry,
+    may_stop,
+    may_tag,
+    may_unlock,
+    may_update,
+    writes,
+)
 from v2g_console.console.keys import key_text
-from v2g_console.console.model import ConsoleModel, is_active
-from v2g_console.console.rights import kept_back, lock_is_open, no_proposal, no_stop_to_list, nothing_to_decide
-from v2g_console.contract.snapshot import DispatchView
-from v2g_console.domain.states import DispatchState
+from v2g_console.console.model import ConsoleModel
+from v2g_console.console.rights import kept_back, no_stop_to_list
 
 Guard = Callable[[ConsoleModel], str | None]
 
@@ -75,134 +92,17 @@ class Action:
     def blocked(self, model: ConsoleModel) -> str | None:
         """Why it can't be done now, or None."""
         # Of several sites another one may be stopped by who may not stop this one: the guard looks at the rights at each.
-        kept = None if model.neighbours and self.danger is Danger.STOPS and self.guard is _may_stop else kept_back(self.id, model)
+        kept = None if model.neighbours and self.danger is Danger.STOPS and self.guard is may_stop else kept_back(self.id, model)
         return kept or (None if self.guard is None else self.guard(model))
 
 
-def _writes(model: ConsoleModel) -> str | None:
-    if model.replay is not None:
-        return "this is a recording, read-only: nothing can be sent"
-    if model.snapshot is None:
-        return "the engine has not answered yet: wait for the first picture"
-    if model.contact().problem:
-        return "the engine does not answer: see the banner"
-    if model.snapshot.engine.read_only:
-        return "this console is read-only: start it without --read-only to act"
-    return None
-
-
-def _may_compose(model: ConsoleModel) -> str | None:
-    refusal = _writes(model)
-    if refusal is None and model.snapshot is not None and model.snapshot.engine.stopped:
-        return f"STOP is latched: resume first ({shown_key('dispatch.resume', model)})"
-    return refusal
-
-
-def _may_stop(model: ConsoleModel) -> str | None:
-    """Of several sites one that can be stopped is enough: the dialog says which."""
-    refusal = may_stop_here(model)
-    return None if any(may_stop_here(one) is None for one in model.neighbours) else refusal
-
-
-def may_stop_here(model: ConsoleModel) -> str | None:
-    """Why this person can't stop this engine now, or None."""
-    refusal = kept_back("dispatch.stop", model) or _writes(model)
-    if refusal is None and model.snapshot is not None and model.snapshot.engine.stopped:
-        return f"STOP is latched already: {shown_key('dispatch.resume', model)} resumes"
-    return refusal
-
-
-def _may_resume(model: ConsoleModel) -> str | None:
-    refusal = _writes(model)
-    if refusal is None and model.snapshot is not None and not model.snapshot.engine.stopped:
-        return "STOP is not latched: nothing to resume"
-    return refusal
-
-
-def _has_dispatch(model: ConsoleModel) -> str | None:
-    return None if model.selected_dispatch() is not None else _no_dispatch(model, "no dispatch")
-
-
-def _no_dispatch(model: ConsoleModel, what: str) -> str:
-    if model.no_dispatch_here or action_of("dispatch.compose").blocked(model) is not None:
-        return model.no_dispatch_here or what
-    return f"{what}: press {shown_key('dispatch.compose', model)} for a new one"
-
-
-def _may_acknowledge(model: ConsoleModel) -> str | None:
-    refusal = _writes(model)
-    return "no alarm waits to be acknowledged" if refusal is None and model.foremost_alarm() is None else refusal
-
-
-def _has_vehicle(model: ConsoleModel) -> str | None:
-    return "no vehicle is selected: put the cursor on one" if model.selected_vehicle_id is None else None
-
-
-def _may_retry(model: ConsoleModel) -> str | None:
-    refusal = _writes(model)
-    view = model.selected_dispatch()
-    if refusal is not None or view is None:
-        return refusal or _no_dispatch(model, "no dispatch to retry")
-    if view.state not in {DispatchState.AWAITING_ACKS, DispatchState.ACTIVE}:
-        return f"{view.short_id} is {state_text(view)}: only a running dispatch can be retried"
-    if view.progress.silent == 0:
-        return f"{view.short_id}: no vehicle is silent, nothing to send again"
-    return None
-
-
-def _may_cancel(model: ConsoleModel) -> str | None:
-    refusal = _writes(model)
-    view = model.selected_dispatch()
-    if refusal is not None or view is None:
-        return refusal or model.no_dispatch_here or "no dispatch to cancel"
-    if not is_active(view):
-        return f"{view.short_id} is over ({state_text(view)})"
-    if view.state is DispatchState.RELEASING:
-        return f"{view.short_id} is releasing its vehicles already"
-    return None
-
-
-def _may_update(model: ConsoleModel) -> str | None:
-    refusal = _may_compose(model)
-    view = model.selected_dispatch()
-    if refusal is not None or view is None:
-        return refusal or _no_dispatch(model, "no dispatch to update")
-    if view.state not in {DispatchState.SENDING, DispatchState.AWAITING_ACKS, DispatchState.ACTIVE}:
-        return f"{view.short_id} is {state_text(view)}: only a running dispatch has a target to change"
-    return None
-
-
-def _may_reset_trust(model: ConsoleModel) -> str | None:
-    return _writes(model) or _has_vehicle(model)
-
-
-def _may_tag(model: ConsoleModel) -> str | None:
-    return _writes(model) or (None if model.fleet_view.marks else _has_vehicle(model))
-
-
-def _has_fleet(model: ConsoleModel) -> str | None:
-    return "no vehicle has answered yet" if model.snapshot is None or not len(model.snapshot.fleet) else None
-
-
-def _has_marks(model: ConsoleModel) -> str | None:
-    return None if model.fleet_view.marks else "no vehicle is marked: Space marks one"
-
-
-def _may_decide(model: ConsoleModel) -> str | None:
-    return _writes(model) or nothing_to_decide(model)
-
-
-def _may_decide_proposal(model: ConsoleModel) -> str | None:
-    return _writes(model) or no_proposal(model)
-
-
-def _may_unlock(model: ConsoleModel) -> str | None:
-    return _writes(model) or lock_is_open(model)
-
-
-def state_text(view: DispatchView) -> str:
-    """A dispatch's state in words."""
-    return view.state.value.replace("_", " ")
+def _list_actions(prefix: str, scope: Scope) -> tuple[Action, ...]:
+    """What every list offers to take along."""
+    return (
+        Action(f"{prefix}.export", "Export what is listed as CSV or JSON", ("x",), scope, "export", "Export", 23),
+        Action(f"{prefix}.copy", "Copy the id under the cursor", ("y",), scope, "copy", "", 32, in_palette=False),
+        Action(f"{prefix}.copy_rows", "Copy the lines on screen", ("Y",), scope, "copy_rows", "", 33),
+    )
 
 
 G, O, F, C, D = Scope.GLOBAL, Scope.OVERVIEW, Scope.FLEET, Scope.COMPOSER, Scope.DISPATCH  # noqa: E741 - one letter a column
@@ -217,10 +117,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("go.journal", "Journal: who did what, when, with what result", ("6", "alt+6"), G, "go_journal", "Journal", 19),
     Action("go.outlook", "Outlook: what comes next, headroom and vehicles of the next day", ("7", "alt+7"), G, "go_outlook", "Outlook", 30),
     Action("go.handover", "Handover: what the next shift must know", ("H",), G, "go_handover", "", 58),
-    Action("ecowatt.decide", "EcoWatt: decide on a proposal", ("E",), G, "decide_proposal", "", 56, guard=_may_decide_proposal),
-    Action("note.write", "Write a note for the next shift", ("N",), G, "write_note", "", 57, guard=_writes),
+    Action("ecowatt.decide", "EcoWatt: decide on a proposal", ("E",), G, "decide_proposal", "", 56, guard=may_decide_proposal),
+    Action("note.write", "Write a note for the next shift", ("N",), G, "write_note", "", 57, guard=writes),
     Action("go.diagnostics", "Diagnostics: the program itself", ("0", "alt+0"), G, "go_diagnostics", "", 59),
-    Action("dispatch.compose", "New dispatch", ("d",), G, "compose_dispatch", "Dispatch", 10, Danger.ACTS, guard=_may_compose),
+    Action("dispatch.compose", "New dispatch", ("d",), G, "compose_dispatch", "Dispatch", 10, Danger.ACTS, guard=may_compose),
     Action(
         "dispatch.stop",
         "STOP DISPATCH: every vehicle back to its baseline",
@@ -231,7 +131,8 @@ ACTIONS: Final[tuple[Action, ...]] = (
         0,
         Danger.STOPS,
         True,
-        guard=_may_stop,
+        True,
+        may_stop,
     ),
     Action(
         "dispatch.stop_here",
@@ -244,11 +145,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
         Danger.STOPS,
         False,
         False,
-        _may_stop,
+        may_stop,
     ),
-    Action("dispatch.resume", "Resume after STOP (restarts nothing)", ("f9",), G, "resume", "", 1, Danger.ACTS, guard=_may_resume),
+    Action("dispatch.resume", "Resume after STOP (restarts nothing)", ("f9",), G, "resume", "", 1, Danger.ACTS, guard=may_resume),
     Action("stop.list", "STOP: who is silent, and what to do by hand", ("f7",), G, "stop_list", "", 2, guard=no_stop_to_list),
-    Action("dispatch.retry", "Retry the unacknowledged", ("r",), G, "retry_dispatch", "Retry", 20, Danger.ACTS, guard=_may_retry),
+    Action("dispatch.retry", "Retry the unacknowledged", ("r",), G, "retry_dispatch", "Retry", 20, Danger.ACTS, guard=may_retry),
     Action(
         "dispatch.update",
         "Update the target of the selected dispatch",
@@ -258,16 +159,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "Update",
         22,
         Danger.ACTS,
-        guard=_may_update,
+        guard=may_update,
     ),
-    Action("dispatch.cancel", "Cancel the selected dispatch", ("c",), G, "cancel_dispatch", "Cancel", 21, Danger.STOPS, guard=_may_cancel),
-    Action("approval.approve", "Approve what somebody else asked", ("A",), G, "approve", "", 3, Danger.ACTS, guard=_may_decide),
-    Action("approval.reject", "Reject what somebody else asked", ("X",), G, "reject", "", 4, Danger.ACTS, guard=_may_decide),
+    Action("dispatch.cancel", "Cancel the selected dispatch", ("c",), G, "cancel_dispatch", "Cancel", 21, Danger.STOPS, guard=may_cancel),
+    Action("approval.approve", "Approve what somebody else asked", ("A",), G, "approve", "", 3, Danger.ACTS, guard=may_decide),
+    Action("approval.reject", "Reject what somebody else asked", ("X",), G, "reject", "", 4, Danger.ACTS, guard=may_decide),
     Action(
-        "console.unlock", "Unlock: take this view-only console back into use", ("L",), G, "unlock", "", 5, Danger.ACTS, guard=_may_unlock
+        "console.unlock", "Unlock: take this view-only console back into use", ("L",), G, "unlock", "", 5, Danger.ACTS, guard=may_unlock
     ),
-    Action("alarm.ack", "Acknowledge the alarm in the banner", ("a",), G, "ack_alarm", guard=_may_acknowledge),
-    Action("vehicle.open", "Open the selected vehicle", (), G, "open_vehicle", guard=_has_vehicle, in_palette=False),
+    Action("alarm.ack", "Acknowledge the alarm in the banner", ("a",), G, "ack_alarm", guard=may_acknowledge),
+    Action("vehicle.open", "Open the selected vehicle", (), G, "open_vehicle", guard=has_vehicle, in_palette=False),
     Action(
         "vehicle.trust",
         "Trust the selected vehicle again: forget its failures",
@@ -277,9 +178,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "",
         62,
         Danger.ACTS,
-        guard=_may_reset_trust,
+        guard=may_reset_trust,
     ),
-    Action("vehicle.tag", "Tag the selected vehicle, its site or the fleet", ("g",), G, "hang_tag", "", 63, Danger.ACTS, guard=_may_tag),
+    Action("vehicle.tag", "Tag the selected vehicle, its site or the fleet", ("g",), G, "hang_tag", "", 63, Danger.ACTS, guard=may_tag),
     Action(
         "vehicle.untag",
         "Take down a tag of the selected vehicle, its site or the fleet",
@@ -289,51 +190,52 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "",
         64,
         Danger.ACTS,
-        guard=_may_tag,
+        guard=may_tag,
     ),
     Action("view.theme", "Next theme", ("t",), G, "next_theme", "", 60),
     Action("view.palette", "Command palette", ("ctrl+p",), G, "palette", "", 61, in_palette=False),
     Action("view.help", "Help: the keys of this screen", ("question_mark", "f1"), G, "help", "Help", 5),
     Action("app.quit", "Quit", ("q", "ctrl+q", "ctrl+c"), G, "quit_console", "Quit", 15),
-    Action(
-        "overview.open", "Open the selected dispatch", ("enter",), O, "open_dispatch", "Open", 25, in_palette=False, guard=_has_dispatch
-    ),
+    Action("overview.open", "Open the selected dispatch", ("enter",), O, "open_dispatch", "Open", 25, in_palette=False, guard=has_dispatch),
     Action("overview.filter", "Find a vehicle in the fleet", ("slash",), O, "filter_fleet", "Filter", 35),
     Action("fleet.filter", "Filter by id, site, state", ("slash",), F, "filter", "Filter", 6),
     Action("fleet.sort", "Sort by the next column", ("o",), F, "sort_next", "Sort", 8),
     Action("fleet.sort_reverse", "Turn the order round", ("O",), F, "sort_reverse", "", 24),
     Action("fleet.open", "Open the vehicle under the cursor", ("enter",), F, "open_vehicle", "Open", 25, in_palette=False),
     Action("fleet.mark", "Mark the vehicle under the cursor, or take its mark away", ("space",), F, "mark", "Mark", 7, in_palette=False),
-    Action("fleet.mark_all", "Mark all that the filter lets through", ("m",), F, "mark_all", "", 27, guard=_has_fleet),
-    Action("fleet.unmark_all", "Take all marks away", ("M",), F, "unmark_all", "", 28, guard=_has_marks),
+    Action("fleet.mark_all", "Mark all that the filter lets through", ("m",), F, "mark_all", "", 27, guard=has_fleet),
+    Action("fleet.unmark_all", "Take all marks away", ("M",), F, "unmark_all", "", 28, guard=has_marks),
     Action("fleet.views", "Saved views: use, save, delete", ("v",), F, "saved_views", "Views", 14),
-    Action("fleet.columns", "Choose the columns", ("l",), F, "choose_columns", "Columns", 14, guard=_has_fleet),
-    Action("fleet.export", "Export what is listed as CSV or JSON", ("x",), F, "export", "Export", 23, guard=_has_fleet),
-    Action("fleet.copy", "Copy the marked ids, or that under the cursor", ("y",), F, "copy", "", 32, guard=_has_fleet),
-    Action("fleet.copy_rows", "Copy the lines on screen", ("Y",), F, "copy_rows", "", 33, guard=_has_fleet),
+    Action("fleet.columns", "Choose the columns", ("l",), F, "choose_columns", "Columns", 14, guard=has_fleet),
+    Action("fleet.export", "Export what is listed as CSV or JSON", ("x",), F, "export", "Export", 23, guard=has_fleet),
+    Action("fleet.copy", "Copy the marked ids, or that under the cursor", ("y",), F, "copy", "", 32, guard=has_fleet),
+    Action("fleet.copy_rows", "Copy the lines on screen", ("Y",), F, "copy_rows", "", 33, guard=has_fleet),
     Action("fleet.back", "Back", ("escape",), F, "back", "", 45, in_palette=False),
-    Action("composer.arm", "Arm the plan", ("enter",), C, "arm", "Arm", 10, Danger.ACTS, in_palette=False, guard=_may_compose),
-    Action("composer.send", "Send the armed plan", ("f5",), C, "send", "Send", 11, Danger.ACTS, True, in_palette=False, guard=_may_compose),
+    Action("composer.arm", "Arm the plan", ("enter",), C, "arm", "Arm", 10, Danger.ACTS, in_palette=False, guard=may_compose),
+    Action("composer.send", "Send the armed plan", ("f5",), C, "send", "Send", 11, Danger.ACTS, True, in_palette=False, guard=may_compose),
     Action("composer.back", "Back without sending", ("escape",), C, "back", "Back", 12, in_palette=False),
     Action("dispatch.filter", "Filter its vehicles", ("slash",), D, "filter", "Filter", 22),
     Action("dispatch.open_vehicle", "Open the vehicle under the cursor", ("enter",), D, "open_vehicle", "Open", 25, in_palette=False),
+    *_list_actions("dispatch", D),
     Action("dispatch.back", "Back", ("escape",), D, "back", "Back", 45, in_palette=False),
     Action("vehicle.back", "Back", ("escape",), V, "back", "Back", 45, in_palette=False),
     Action("dispatches.filter", "Filter by id, signal, state, person", ("slash",), L, "filter", "Filter", 22),
     Action("dispatches.open", "Open the dispatch under the cursor", ("enter",), L, "open_dispatch", "Open", 25, in_palette=False),
+    *_list_actions("dispatches", L),
     Action("dispatches.back", "Back", ("escape",), L, "back", "Back", 45, in_palette=False),
     Action("alarms.filter", "Filter by kind, state or word", ("slash",), A, "filter", "Filter", 9),
     Action("alarms.open", "Go to what the alarm under the cursor is about", ("enter",), A, "open_alarm", "Go to", 7, in_palette=False),
-    Action("alarms.ack", "Acknowledge the alarm under the cursor", ("a",), A, "ack_alarm_here", "Ack", 6, guard=_writes),
-    Action("alarms.ack_visible", "Acknowledge all that are on screen", ("v",), A, "ack_visible", "", 23, guard=_writes),
-    Action("alarms.shelve", "Shelve the alarm under the cursor, with a reason", ("z",), A, "shelve_alarm", "Shelve", 8, guard=_writes),
-    Action("alarms.unshelve", "Take the alarm under the cursor from the shelf", ("Z",), A, "unshelve_alarm", "", 25, guard=_writes),
+    Action("alarms.ack", "Acknowledge the alarm under the cursor", ("a",), A, "ack_alarm_here", "Ack", 6, guard=writes),
+    Action("alarms.ack_visible", "Acknowledge all that are on screen", ("v",), A, "ack_visible", "", 23, guard=writes),
+    Action("alarms.shelve", "Shelve the alarm under the cursor, with a reason", ("z",), A, "shelve_alarm", "Shelve", 8, guard=writes),
+    Action("alarms.unshelve", "Take the alarm under the cursor from the shelf", ("Z",), A, "unshelve_alarm", "", 25, guard=writes),
     Action("alarms.history", "What the journal says of alarms", ("h",), A, "alarm_history", "History", 14),
+    *_list_actions("alarms", A),
     Action("alarms.back", "Back", ("escape",), A, "back", "Back", 45, in_palette=False),
     Action("link.back", "Back", ("escape",), Scope.LINK, "back", "Back", 45, in_palette=False),
     Action("journal.filter", "Filter by kind:, vehicle:, signal:, dispatch: or a word", ("slash",), J, "filter", "Filter", 6),
     Action("journal.open", "Open the entry under the cursor", ("enter",), J, "open_entry", "Open", 7, in_palette=False),
-    Action("journal.export", "Export what is listed as CSV", ("x",), J, "export", "Export", 8),
+    *_list_actions("journal", J),
     Action("journal.back", "Back", ("escape",), J, "back", "Back", 45, in_palette=False),
     Action("journal_entry.back", "Back", ("escape",), Scope.JOURNAL_ENTRY, "back", "Back", 45, in_palette=False),
     Action("outlook.back", "Back", ("escape",), Scope.OUTLOOK, "back", "Back", 45, in_palette=False),
@@ -341,6 +243,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("handover.export", "Keep the report as a file", ("x",), Scope.HANDOVER, "export", "Export", 7),
     Action("handover.back", "Back", ("escape",), Scope.HANDOVER, "back", "Back", 45, in_palette=False),
     Action("diagnostics.back", "Back", ("escape",), Scope.DIAGNOSTICS, "back", "Back", 45, in_palette=False),
+    Action("stop.export", "Export who is silent as CSV or JSON", ("x",), Scope.STOP_LIST, "export", "Export", 6, guard=no_stop_to_list),
     Action("stop.back", "Back", ("escape",), Scope.STOP_LIST, "back", "Back", 45, in_palette=False),
     Action("replay.pause", "Pause the replay, or go on; at its end from the start", ("p", "space"), R, "replay_pause"),
     Action("replay.faster", "Replay faster", ("plus", "equals_sign"), R, "replay_faster"),
@@ -368,6 +271,9 @@ _GOES_TO: Final = {
     Scope.HANDOVER: "go.handover",
     Scope.OUTLOOK: "go.outlook",
 }
+_FIRST_WHEN_POSSIBLE: Final = frozenset({"dispatch.retry", "dispatch.cancel", "dispatch.update", "go.alarms"})
+_SCREENS_SPAN: Final = 11
+"""From the last rank of what acts on a dispatch to before the first of the screens."""
 _BY_ID: Final = {action.id: action for action in ACTIONS}
 
 
@@ -394,4 +300,10 @@ def footer_actions(scope: Scope, model: ConsoleModel) -> tuple[Action, ...]:
     taken = {key for action in own for key in action.bound(model)}
     shared = () if scope is Scope.GLOBAL else tuple(a for a in actions_of(Scope.GLOBAL) if not taken.intersection(a.bound(model)))
     offered = (a for a in own + shared if a.short and a.id != here and a.bound(model))
-    return tuple(sorted(offered, key=lambda a: a.rank))
+    return tuple(sorted(offered, key=lambda a: _rank(a, scope, model)))
+
+
+def _rank(action: Action, scope: Scope, model: ConsoleModel) -> int:
+    """On the overview, what can be done to a dispatch now comes before the screens that a digit leads to, all but the alarms."""
+    first = scope is Scope.OVERVIEW and action.id in _FIRST_WHEN_POSSIBLE and action.blocked(model) is None
+    return action.rank - _SCREENS_SPAN if first else action.rank

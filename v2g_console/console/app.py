@@ -34,7 +34,6 @@ from v2g_console.console.theming import ThemingApp
 from v2g_console.contract.events import AlarmRaised, ApprovalAsked, Event
 from v2g_console.contract.port import EnginePort
 from v2g_console.contract.requests import Origin
-from v2g_console.domain.units import counted
 
 log = logging.getLogger(__name__)
 BELL_EVERY_S: Final = 5.0
@@ -84,7 +83,6 @@ class ConsoleApp(ThemingApp, NavigatingApp):
         self._theme_problem = self.shelve_themes(options.theme)
         self._monotonic_s = monotonic_s
         self.pulling = False
-        self._dropped_told = 0
         self._under_way: set[str] = set()
         self._rang_at_s: float | None = None
         self.set_class(options.ascii, "-ascii")
@@ -136,21 +134,14 @@ class ConsoleApp(ThemingApp, NavigatingApp):
             self.pulling = False
         self.show_model()
         self._announce(self.model.newest_events)
-        self._tell_dropped()
+        if gone := self.model.dropped_news():
+            self.say(gone, "warning")
         if self.model.snapshot is not None:
             outcomes = self.outcomes.settled(self.model.snapshot)
             for said in filter(None, self.outcomes.over):
                 self.telling.take_back(self.told_as(said))
             for told in outcomes:
                 self.say(*told)
-
-    def _tell_dropped(self) -> None:
-        """Events that this console never saw are said once each time that more are missing."""
-        missing = self.model.events_dropped - self._dropped_told
-        if missing > 0:
-            self._dropped_told = self.model.events_dropped
-            gone = counted(missing, "event was", "events were")
-            self.say(f"{gone} dropped before this console saw them: the journal has them", "warning")
 
     def show_model(self) -> None:
         """Draw the newest picture on the topmost full screen and on the dialogs over it.

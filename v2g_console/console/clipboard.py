@@ -20,5 +20,5 @@ def copy_text(rows: list[str]) -> str:
         raise CopyError("this terminal takes no copies: x writes a file instead")
     text = "\n".join("\t".join(safe_text(cell, None) for cell in row.split("\t")) for row in rows)
     if len(text.encode()) > LARGEST_COPY_BYTES:
-        raise CopyError(f"{len(rows)} rows are more than a terminal takes ({LARGEST_COPY_BYTES} bytes): mark fewer, or write a file with x")
+        raise CopyError(f"{len(rows)} rows are more than a terminal takes ({LARGEST_COPY_BYTES} bytes): take fewer, or write a file with x")
     return text

@@ -1,11 +1,8 @@
-"""What is done to many vehicles of the fleet's list at once: marking, tagging, copying, exporting."""
+"""What is done to many vehicles of the fleet's list at once: marking, tagging, exporting."""
 
-import asyncio
-from datetime import UTC, datetime
 from typing import Final
 
-from v2g_console.console.clipboard import CopyError, copy_text
-from v2g_console.console.export import Form, export_folder, write_export
+from v2g_console.console.exporting import Listed, export_listed
 from v2g_console.console.fleet_rows import HEADERS, Rows, plain_rows
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.marked_text import marked_line
@@ -123,34 +120,9 @@ def _done_words(result: object) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def copy_rows(app: OperatingApp, rows: list[str], what: str) -> None:
-    """Put rows on the clipboard of the operator's terminal."""
-    try:
-        app.copy_to_clipboard(copy_text(rows))
-    except CopyError as error:
-        app.say(f"not copied: {error}", "warning")
-        return
-    app.say(f"sent to the terminal's clipboard: {counted(len(rows), what, f'{what}s')} (a terminal may be set to refuse it)")
-
-
-async def export_rows(app: OperatingApp, columns: FleetColumns, rows: Rows, keys: tuple[SortKey, ...]) -> None:
-    """Write the vehicles to a file, after the question in which form; in a thread, since the disk may be slow and the fleet large."""
+async def export_fleet(app: OperatingApp, columns: FleetColumns, rows: Rows, keys: tuple[SortKey, ...]) -> None:
+    """Write the vehicles to a file, with these columns."""
     header = [HEADERS[key] for key in keys]
-    question = [line((counted(len(rows), "vehicle", "vehicles"), "bold"), f" as listed, with {', '.join(header)}")]
-    dialog = ChoiceDialog(
-        "Export", question, Choice("stay", "n", "No, go back"), [Choice("csv", "c", "CSV, for a spreadsheet"), Choice("json", "j", "JSON")]
-    )
-    chosen = await app.push_screen_wait(dialog)
-    if chosen not in {"csv", "json"}:
-        return
-    form: Form = "csv" if chosen == "csv" else "json"
-
-    def write() -> str:
-        return str(write_export(export_folder(), "fleet", header, plain_rows(columns, rows, keys), form, datetime.now(UTC)))
-
-    try:
-        path = await asyncio.to_thread(write)
-    except OSError as error:
-        app.say(f"not exported: {error.strerror or error}", "error")
-        return
-    app.say(f"{counted(len(rows), 'vehicle', 'vehicles')} written to {path}")
+    about = f", with {', '.join(header)}"
+    listed = Listed("fleet", "vehicle", "vehicles", len(rows), header, lambda: plain_rows(columns, rows, keys), about)
+    await export_listed(app, listed)

@@ -20,6 +20,7 @@ from v2g_console.contract.requests import Origin, Request
 from v2g_console.contract.snapshot import DispatchView, Snapshot
 from v2g_console.domain.alarm_cycle import AlarmState
 from v2g_console.domain.states import TERMINAL_DISPATCH_STATES
+from v2g_console.domain.units import counted
 
 EVENTS_KEPT: Final = 2000
 SHOWN_PRIORITY: Final = 2
@@ -73,6 +74,7 @@ class ConsoleModel:
         self.snapshot: Snapshot | None = None
         self.events: deque[Event] = deque(maxlen=EVENTS_KEPT)
         self.events_dropped = 0
+        self._dropped_told = 0
         self.newest_events: tuple[Event, ...] = ()
         self.selected_dispatch_id: str | None = None
         self.selected_vehicle_id: str | None = None
@@ -131,6 +133,13 @@ class ConsoleModel:
         since = self._born_s if self._snapshot_at_s is None else self._snapshot_at_s
         return EngineContact(age_s=max(0.0, self._monotonic_s() - since), problem=self._problem, differs=self._differs)
 
+    def dropped_news(self) -> str:
+        """What is to be said of events that this console never saw: once each time that more are missing, else ""."""
+        missing = self.events_dropped - self._dropped_told
+        self._dropped_told = self.events_dropped
+        gone = counted(missing, "event was", "events were")
+        return f"{gone} dropped before this console saw them: the journal has them" if missing > 0 else ""
+
     def dispatch(self, dispatch_id: str | None) -> DispatchView | None:
         """The dispatch of that id in the newest snapshot."""
         if self.snapshot is None or dispatch_id is None:
@@ -164,3 +173,8 @@ def _utc_ms() -> int:
 def is_active(view: DispatchView) -> bool:
     """True while a dispatch is not over."""
     return view.state not in TERMINAL_DISPATCH_STATES
+
+
+def state_text(view: DispatchView) -> str:
+    """A dispatch's state in words."""
+    return view.state.value.replace("_", " ")

@@ -14,10 +14,11 @@ from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widget import AwaitMount
 
-from v2g_console.console.actions import Action, Scope, actions_of, may_stop_here
+from v2g_console.console.actions import Action, Scope, actions_of
 from v2g_console.console.app import ConsoleApp, EndSwitch, run_app
 from v2g_console.console.background import start_work
 from v2g_console.console.farewell import sites_rows
+from v2g_console.console.guards import may_stop_here
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.operating import NO
 from v2g_console.console.options import ConsoleExit, ConsoleOptions
@@ -52,7 +53,6 @@ class SitesApp(ConsoleApp):
     # What one site is in the middle of must not hold up, or be told of, another.
     outcomes: PerSite[Outcomes] = PerSite(Outcomes)
     pulling: PerSite[bool] = PerSite(bool)
-    _dropped_told: PerSite[int] = PerSite(int)
     _under_way: PerSite[set[str]] = PerSite(set)
 
     def __init__(

@@ -11,7 +11,7 @@ from v2g_console.console.reason_text import reason_words
 from v2g_console.console.replay_answers import NOT_RECORDED
 from v2g_console.console.safe_text import Part, line, safe_text
 from v2g_console.console.times import clock_of, span_text
-from v2g_console.console.widgets.text_pane import beside, field, title
+from v2g_console.console.widgets.text_pane import beside, field, folded, title
 from v2g_console.contract.replies import VehicleView
 from v2g_console.contract.snapshot import QUALITY_MARKS
 from v2g_console.domain.units import duration_text, power_text
@@ -56,9 +56,10 @@ def vehicle_rows(vehicle: VehicleView, utc_ms: int, since_s: float, width_cells:
         return _recorded(vehicle, since_s, glyphs)
     now, ability = _now(vehicle, utc_ms, since_s, glyphs), _ability(vehicle)
     owned = [*_dispatch(vehicle), *trust_rows(vehicle, since_s), *_use(vehicle)]
-    driver, recent = _driver(vehicle, utc_ms), _recent(vehicle, utc_ms, glyphs)
+    columns = 1 if width_cells < TWO_COLUMNS_FROM_CELLS else 2
+    driver, recent = _driver(vehicle, utc_ms), _recent(vehicle, utc_ms, width_cells // columns, glyphs)
     held = _held_back(vehicle, since_s)
-    if width_cells < TWO_COLUMNS_FROM_CELLS:
+    if columns == 1:
         return [*held, *now, line(), *owned, line(), *recent, line(), *ability, line(), *driver]
     return [*held, *beside([*now, line(), *ability], [*owned, line(), *driver, line(), *recent], width_cells // 2)]
 
@@ -173,10 +174,11 @@ def _use(vehicle: VehicleView) -> list[Content]:
     ]
 
 
-def _recent(vehicle: VehicleView, utc_ms: int, glyphs: Glyphs) -> list[Content]:
+def _recent(vehicle: VehicleView, utc_ms: int, width_cells: int, glyphs: Glyphs) -> list[Content]:
     rows = [title("Lately")]
     for at_ms, what in vehicle.recent:
-        rows.append(line((clock_of(at_ms), "$muted"), f"  {glyphs.draw(what)}", (f"  {span_text((utc_ms - at_ms) / 1000)} ago", "$muted")))
+        ago = f"  {span_text((utc_ms - at_ms) / 1000)} ago"
+        rows += folded(line((clock_of(at_ms), "$muted"), f"  {glyphs.draw(what)}", (ago, "$muted")), width_cells)
     return rows if vehicle.recent else [*rows, line(("nothing yet", "$muted"))]
 
 

@@ -49,6 +49,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("link", looking.link, "The MQTT link: connection, security, traffic, refused messages"),
     Command("journal [KIND]", looking.journal, "The newest entries of the journal, all or of a kind such as request", "go.journal"),
     Command("handover [SINCE]", looking.handover, "What the next shift must know"),
+    Command("forecast", looking.forecast, "Vehicles and headroom of the next day, hour by hour", "go.outlook"),
+    Command("diagnostics", looking.diagnostics, "The engine's own health: loop lag, queues, dropped events", "go.diagnostics"),
     Command("approvals", looking.approvals, "What waits for a second person"),
     Command(
         "dispatch SIGNAL KW DURATION [site=A,B] [segment=A] [vehicle=A,B] [allocator=A] [preempt=yes] [partial=yes]"

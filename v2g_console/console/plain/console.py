@@ -25,6 +25,9 @@ READY_S: Final = 15.0
 """A person, and the commands of a pipe, wait so long for an engine that is ready."""
 NEWER_PICTURE_S: Final = 3.0
 """A pipe writes its next command at once: after something was done it waits so long for a picture in which that shows."""
+LOOK_AGAIN_S: Final = 1.0
+"""While the engine does not answer, what does not need its answer is looked at so often."""
+SILENT: Final = "ENGINE SILENT"
 _YES: Final = frozenset({"y", "yes"})
 
 log = logging.getLogger(__name__)
@@ -53,7 +56,7 @@ class PlainConsole:
         self._end = asyncio.Event()
         self._interrupted = asyncio.Event()
         self._pulled = asyncio.Event()
-        self._problem = ""
+        self._trouble = ""
         self._heard_before = False
         self._broken_off = False  # the last wait ended with Ctrl+C
         self._acted = False  # the engine did something that the picture may not show yet
@@ -249,24 +252,43 @@ class PlainConsole:
             await asyncio.sleep(1.0 / self.options.refresh_hz)
 
     async def tick(self) -> None:
-        """Look at the engine once and tell what has changed."""
-        await self.model.pull()
+        """Look at the engine once and tell what has changed; also, while it does not answer, that it does not."""
+        pulling = asyncio.ensure_future(self.model.pull())
+        try:
+            while pulling not in (await asyncio.wait({pulling}, timeout=LOOK_AGAIN_S))[0]:
+                self._look_round()
+            await pulling
+        finally:
+            pulling.cancel()
         self._pulled.set()
-        contact = self.model.contact()
-        problem = contact.problem
-        if problem != self._problem:
-            self._problem = problem
-            self.say(f"{contact.heading}: {problem}. What was told before is old." if problem else "The engine is back.")
+        self._tell_contact()
         # What happened before an engine was attached to is history, not news.
         told = () if self.options.attached and not self._heard_before else self.model.newest_events
         self._heard_before = self._heard_before or self.model.snapshot is not None
         lines = [words for words in map(announcement, told) if words]
+        lines += [f"{gone}."] if (gone := self.model.dropped_news()) else []
         lines += self.options.recording.unread() if self.options.recording is not None else []
         if lines:
             self.say(*lines)
+        self._look_round()
+
+    def _look_round(self) -> None:
+        """What does not wait for the engine."""
+        self._tell_contact()
         self.lock_if_due()
         if self.speaker.lost:
             self.end()
+
+    def _tell_contact(self) -> None:
+        """Once, that the engine is gone or silent; once, that it is back."""
+        contact = self.model.contact()
+        silent = contact.late and self.model.snapshot is not None
+        trouble = f"{contact.heading}: {contact.problem}" if contact.problem else SILENT if silent else ""
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        since = f" for {duration_text(contact.age_s)}" if trouble == SILENT else ""
+        self.say(f"{trouble}{since}. What was told before is old." if trouble else "The engine is back.")
 
     def lock_if_due(self) -> None:
         """Become view-only if nobody has written anything for the configured time. Called at each tick and line."""

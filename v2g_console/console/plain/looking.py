@@ -1,4 +1,4 @@
-"""Commands that look: status, fleet, vehicle, dispatches, alarms, link, journal, handover."""
+"""Commands that look: status, fleet, vehicle, dispatches, alarms, link, journal, handover, forecast, diagnostics."""
 
 from typing import Final
 
@@ -11,29 +11,35 @@ from v2g_console.console.plain.words import (
     day_and_clock,
     dispatch_line,
     dispatch_lines,
+    engine_lines,
     fleet_row,
+    forecast_lines,
     link_line,
     status_lines,
     stop_lines,
     vehicle_lines,
 )
+from v2g_console.contract.forecast import ForecastView
 from v2g_console.contract.handover import HandoverView
 from v2g_console.contract.handover_text import text_lines
 from v2g_console.contract.record import JournalPage
 from v2g_console.contract.replies import VehicleView
-from v2g_console.contract.requests import Fleet, Handover, StopList
+from v2g_console.contract.requests import Fleet, Forecast, Handover, StopList
 from v2g_console.contract.snapshot import DispatchView, Snapshot
 from v2g_console.contract.stop import StopView
-from v2g_console.domain.units import counted, grouped, parse_duration_s
+from v2g_console.domain.units import counted, duration_text, grouped, parse_duration_s
 
 MOST_LISTED: Final = 50
 _JOURNAL_ROWS: Final = 20
 
 
 def picture(console: PlainConsole) -> Snapshot:
-    """The newest picture; raises UsageError before the first one."""
+    """The newest picture, after saying so if it is old; raises UsageError before the first one."""
     if console.model.snapshot is None:
         raise UsageError("The engine has not answered yet.")
+    contact = console.model.contact()
+    if contact.late:
+        console.say(f"This is {duration_text(contact.age_s)} old: the engine does not answer.")
     return console.model.snapshot
 
 
@@ -167,6 +173,18 @@ async def handover(console: PlainConsole, words: list[str]) -> None:
     reply = await console.ask_engine(Handover(since_s=since_s))
     if reply is not None and isinstance(reply.result, HandoverView):
         console.say(*(line for line in text_lines(reply.result) if line))
+
+
+async def forecast(console: PlainConsole, _: list[str]) -> None:
+    """The hours to come."""
+    reply = await console.ask_engine(Forecast())
+    if reply is not None and isinstance(reply.result, ForecastView):
+        console.say(*forecast_lines(reply.result))
+
+
+async def diagnostics(console: PlainConsole, _: list[str]) -> None:
+    """The program itself."""
+    console.say(*engine_lines(picture(console)), f"Events dropped before this console saw them: {grouped(console.model.events_dropped)}.")
 
 
 async def wait(console: PlainConsole, words: list[str]) -> None:

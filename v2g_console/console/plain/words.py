@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from v2g_console.console.plain.reasons import without_keys
 from v2g_console.console.reason_text import by_count, reason_words
 from v2g_console.contract.alarms import AlarmView
+from v2g_console.contract.forecast import ForecastView
 from v2g_console.contract.link import LinkHealth, LinkState
 from v2g_console.contract.moved_text import moved_words
 from v2g_console.contract.replies import PlanView, VehicleView
@@ -243,3 +244,25 @@ def approval_line(one: ApprovalView) -> str:
     if one.before_kw is not None:
         what = f"{one.short_id}: target {power(one.before_kw)} to {power(one.power_kw)}"
     return f"Approval {one.approval_id}: {one.by} asks for {what}; it lapses at {clock(one.expires_ms)}."
+
+
+def forecast_lines(view: ForecastView) -> list[str]:
+    """An hour a sentence."""
+    lines = [f"Forecast for {counted(view.vehicles, 'vehicle', 'vehicles')}, nine times out of ten at least, as often as not in brackets."]
+    for one in view.points:
+        up, down = (
+            f"{grouped(p90)} kW ({grouped(p50)})" for p90, p50 in ((one.up_p90_kw, one.up_p50_kw), (one.down_p90_kw, one.down_p50_kw))
+        )
+        lines.append(f"{day_and_clock(one.utc_ms)}: {grouped(one.there_p90)} vehicles ({grouped(one.there_p50)}), up {up}, down {down}.")
+    return lines
+
+
+def engine_lines(shown: Snapshot) -> list[str]:
+    """The engine's own health."""
+    engine, link = shown.engine, shown.link
+    return [
+        f"Engine {engine.name} {engine.version}, {'ready' if engine.ready else 'NOT READY'}, since {day_and_clock(engine.started_ms)}.",
+        f"Loop lag {engine.loop_lag_ms:.1f} ms at worst in 10 s; memory {engine.memory_mib:.0f} MiB.",
+        f"Queues: in {grouped(link.queued)}, in flight {grouped(link.in_flight)}, journal {grouped(engine.journal_queue)}.",
+        f"Events: {grouped(engine.events_kept)} kept for late readers, {grouped(engine.events_dropped)} dropped.",
+    ]

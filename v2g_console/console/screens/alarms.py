@@ -10,9 +10,10 @@ from v2g_console.console.actions import Scope
 from v2g_console.console.alarm_subject import NOT_FRESH, Place, action_for, dispatch_of, place_of, written_for
 from v2g_console.console.alarming import ANSWERABLE, acknowledge, acknowledge_visible, shelve, unshelve
 from v2g_console.console.deliberate import Deliberate
+from v2g_console.console.exporting import Listed
 from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.listed_rows import ALARM_FIELDS, rows_of
 from v2g_console.console.model import ConsoleModel
-from v2g_console.console.operating import OperatingApp
 from v2g_console.console.safe_text import line
 from v2g_console.console.screens.listing import ListingScreen
 from v2g_console.console.shown_alarm import SETTLED_S
@@ -88,32 +89,38 @@ class AlarmsScreen(ListingScreen):
         todo = line(("do  ", "$muted"), alarm.response).truncate(width_cells, ellipsis=True)
         return [said, todo, story_line(alarm, width_cells), *rates]
 
+    def listed(self) -> Listed:
+        """The alarms that the filter lets through."""
+        rows = self.query_one(AlarmTable).listed
+        more = "the journal has those that are over (`h`)"
+        return Listed("alarms", "alarm", "alarms", len(rows), ALARM_FIELDS, lambda: rows_of(rows, ALARM_FIELDS), more=more)
+
     async def do_ack_alarm_here(self) -> None:
         """Acknowledge the alarm under the cursor."""
         alarm = self._chosen(ANSWERABLE, "nothing to acknowledge")
         if alarm is not None:
-            await acknowledge(self._operating, alarm)
+            await acknowledge(self.operating, alarm)
 
     async def do_ack_visible(self) -> None:
         """Acknowledge those on screen, after a question."""
-        await acknowledge_visible(self._operating, self.query_one(AlarmTable).on_screen)
+        await acknowledge_visible(self.operating, self.query_one(AlarmTable).on_screen)
 
     async def do_shelve_alarm(self) -> None:
         """Put the alarm under the cursor on the shelf."""
         alarm = self._chosen(ANSWERABLE | {AlarmState.ACKNOWLEDGED}, "it can't be shelved")
         if alarm is not None and alarm.priority == CRITICAL:
-            self._operating.say("critical alarms can't be shelved: acknowledge it (a) and mend its cause", "warning")
+            self.operating.say("critical alarms can't be shelved: acknowledge it (a) and mend its cause", "warning")
         elif alarm is not None and not alarm.active:
             gone = alarm.kind.replace("_", " ")
-            self._operating.say(f"{gone} is gone already, there is nothing to keep quiet: acknowledge it (a)", "warning")
+            self.operating.say(f"{gone} is gone already, there is nothing to keep quiet: acknowledge it (a)", "warning")
         elif alarm is not None:
-            await shelve(self._operating, alarm)
+            await shelve(self.operating, alarm)
 
     async def do_unshelve_alarm(self) -> None:
         """Take the alarm under the cursor back."""
         alarm = self._chosen(frozenset({AlarmState.SHELVED}), "it is not shelved")
         if alarm is not None:
-            await unshelve(self._operating, alarm)
+            await unshelve(self.operating, alarm)
 
     async def do_open_alarm(self) -> None:
         """The dispatch an alarm is about, or the screen with the details of its cause."""
@@ -122,7 +129,7 @@ class AlarmsScreen(ListingScreen):
             return
         place, view = place_of(alarm), dispatch_of(alarm, snapshot)
         if place is Place.DISPATCH and view is None:
-            self._operating.say("the engine keeps no figures of that dispatch any more: this is what the journal has", "warning")
+            self.operating.say("the engine keeps no figures of that dispatch any more: this is what the journal has", "warning")
             place = Place.JOURNAL
         if place is Place.JOURNAL:
             await self._open_journal(written_for(alarm))
@@ -131,7 +138,7 @@ class AlarmsScreen(ListingScreen):
             self.model.no_dispatch_here, self.model.selected_dispatch_id = "", view.dispatch_id
         elif place is Place.LATE_VEHICLES:
             self.model.fleet_view.wanted_filter = NOT_FRESH
-        await self._operating.run_action(f"app.invoke('{action_for(place)}')")
+        await self.operating.run_action(f"app.invoke('{action_for(place)}')")
 
     @on(AlarmTable.RowChosen)
     async def chosen(self) -> None:
@@ -147,19 +154,14 @@ class AlarmsScreen(ListingScreen):
 
         await self.app.push_screen(JournalScreen(self.model, self.glyphs, written=written))
 
-    @property
-    def _operating(self) -> OperatingApp:
-        assert isinstance(self.app, OperatingApp)
-        return self.app
-
     def _meant(self) -> AlarmView | None:
         """The alarm under the cursor, if the key just pressed can only be meant for it; else it is said why not."""
         alarm = self.query_one(AlarmTable).under_cursor()
         if alarm is None:
-            self._operating.say("no alarm is selected: put the cursor on one", "warning")
+            self.operating.say("no alarm is selected: put the cursor on one", "warning")
         elif self._displaced and not self._key.decided():
             told = alarm.kind.replace("_", " ")
-            self._operating.say(
+            self.operating.say(
                 f"nothing done: the alarm under the cursor is over, this is another ({told}); press again in a second", "warning"
             )
             return None
@@ -186,7 +188,7 @@ class AlarmsScreen(ListingScreen):
         if alarm is None:
             return None
         if alarm.state not in states:
-            self._operating.say(f"{alarm.kind.replace('_', ' ')} is {STATE_WORDS[alarm.state]}: {otherwise}", "warning")
+            self.operating.say(f"{alarm.kind.replace('_', ' ')} is {STATE_WORDS[alarm.state]}: {otherwise}", "warning")
             return None
         return alarm
 

@@ -1,5 +1,6 @@
 """All of one dispatch: powers, answers, limits, latencies, power over time, and every vehicle of it."""
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from typing import ClassVar, Final
@@ -12,10 +13,12 @@ from textual.widgets import Input, Static
 
 from v2g_console.console.actions import Scope
 from v2g_console.console.dispatch_text import HEAD_LINES, head_rows, more_rows, note_rows, why_rows
+from v2g_console.console.exporting import Listed
 from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.listed_rows import COMMAND_FIELDS, rows_of
 from v2g_console.console.model import ConsoleModel, is_active
 from v2g_console.console.safe_text import line, safe_text
-from v2g_console.console.screens.base import ConsoleScreen
+from v2g_console.console.screens.copying import CopyingScreen
 from v2g_console.console.screens.vehicle_detail import VehicleDetailScreen
 from v2g_console.console.steady_ask import SteadyAsk, trouble_text
 from v2g_console.console.trace_plot import latency_rows, trace_rows
@@ -31,9 +34,11 @@ from v2g_console.domain.units import grouped
 LEAST_TABLE_LINES: Final = 6
 LATENCY_CELLS: Final = 57
 NARROW_LATENCY_CELLS: Final = 34
+_NOT_IN_NAMES: Final = re.compile(r"[^0-9A-Za-z]")
+_NAME_CHARS: Final = 8
 
 
-class DispatchDetailScreen(ConsoleScreen):
+class DispatchDetailScreen(CopyingScreen):
     """One dispatch, its vehicles asked for once a second. While it is on top, retry and cancel are about this dispatch."""
 
     scope: ClassVar[Scope] = Scope.DISPATCH
@@ -103,6 +108,14 @@ class DispatchDetailScreen(ConsoleScreen):
     def do_open_vehicle(self) -> None:
         """Open the vehicle under the cursor."""
         self.query_one(CommandTable).action_choose()
+
+    def listed(self) -> Listed:
+        """Its vehicles that the filter lets through."""
+        rows = self.query_one(CommandTable).listed
+        known, total = (0, 0) if self._detail is None else (len(self._detail.rows), self._detail.total)
+        more = f"the engine lists the worst {grouped(known)} of {grouped(total)}" if known < total else ""
+        name = f"dispatch-{_NOT_IN_NAMES.sub('', self.dispatch_id)[:_NAME_CHARS]}"
+        return Listed(name, "vehicle", "vehicles", len(rows), COMMAND_FIELDS, lambda: rows_of(rows, COMMAND_FIELDS), more=more)
 
     def do_back(self) -> None:
         """Clear the filter if there is one; else leave."""

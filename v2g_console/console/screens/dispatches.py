@@ -8,6 +8,8 @@ from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
 from v2g_console.console.dispatch_text import HEAD_LINES, head_rows, note_rows
+from v2g_console.console.exporting import Listed
+from v2g_console.console.listed_rows import DISPATCH_FIELDS, header_of, rows_of
 from v2g_console.console.model import is_active
 from v2g_console.console.nothing_text import nothing_runs
 from v2g_console.console.safe_text import line
@@ -68,6 +70,12 @@ class DispatchesScreen(ListingScreen):
             return []
         rows = head_rows(view, width_cells, self.glyphs)
         return [*rows, *note_rows(view, width_cells, rows)]
+
+    def listed(self) -> Listed:
+        """The dispatches that the filter lets through."""
+        rows = self.query_one(DispatchTable).listed
+        header = header_of(DISPATCH_FIELDS)
+        return Listed("dispatches", "dispatch", "dispatches", len(rows), header, lambda: rows_of(rows, DISPATCH_FIELDS))
 
     def selected(self, row_id: str) -> None:
         """Actions are about this one."""

@@ -10,7 +10,8 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from v2g_console.console.actions import Scope
-from v2g_console.console.fleet_acts import copy_rows, export_rows, mark_all, tag_marked, untag_marked
+from v2g_console.console.exporting import copy_rows
+from v2g_console.console.fleet_acts import export_fleet, mark_all, tag_marked, untag_marked
 from v2g_console.console.fleet_filter import LONGEST_FILTER_CHARS, parse_filter
 from v2g_console.console.marks import MOST_MARKS
 from v2g_console.console.operating import OperatingApp
@@ -191,7 +192,7 @@ class FleetScreen(ConsoleScreen):
         """Everything listed, with the columns that are drawn."""
         columns = self._table.index.columns
         if columns is not None:
-            await export_rows(self._operating, columns, self._table.index.rows, self._table.keys_shown)
+            await export_fleet(self._operating, columns, self._table.index.rows, self._table.keys_shown)
 
     def do_back(self) -> None:
         """Clear the filter if there is one; else leave."""

@@ -1,9 +1,7 @@
 """Who did what, when, with what result: the journal, newest first, filtered and exported."""
 
-import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import ClassVar, Final
 
 from textual import on
@@ -12,11 +10,11 @@ from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
 from v2g_console.console.background import start_work, still_there
-from v2g_console.console.export import export_folder, write_export
+from v2g_console.console.exporting import Listed
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.journal_filter import JournalFilter, journal_filter
+from v2g_console.console.listed_rows import JOURNAL_FIELDS, rows_of
 from v2g_console.console.model import ConsoleModel
-from v2g_console.console.operating import OperatingApp
 from v2g_console.console.safe_text import line
 from v2g_console.console.screens.listing import ListingScreen
 from v2g_console.console.steady_ask import EVERY_S, trouble_text
@@ -26,12 +24,11 @@ from v2g_console.console.widgets.text_pane import Said, fitted
 from v2g_console.contract.record import JournalPage, JournalRow
 from v2g_console.contract.replies import Accepted, Reply
 from v2g_console.contract.snapshot import Snapshot
-from v2g_console.domain.units import counted, grouped
+from v2g_console.domain.units import grouped
 
 PAGE_ENTRIES: Final = 200
 MOST_KEPT: Final = 5000
 NEAR_THE_END: Final = 20
-_HEADER: Final = ("number", "utc", "kind", "dispatch_id", "by", "text")
 
 
 class JournalScreen(ListingScreen):
@@ -123,17 +120,11 @@ class JournalScreen(ListingScreen):
         """Open the entry under the cursor."""
         self.query_one(JournalTable).action_choose()
 
-    async def do_export(self) -> None:
-        """Write what is listed to a CSV file, in a thread: the disk may be slow."""
-        app = self.app
-        assert isinstance(app, OperatingApp)
-        rows = [(one.number, _iso(one.utc_ms), one.kind, one.dispatch_id, one.by, one.text) for one in self.query_one(JournalTable).listed]
-        try:
-            path = await asyncio.to_thread(write_export, export_folder(), "journal", _HEADER, rows, "csv", datetime.now(UTC))
-        except OSError as error:
-            app.say(f"not exported: {error.strerror or error}", "error")
-            return
-        app.say(f"{counted(len(rows), 'entry', 'entries')} written to {path}; `v2g-console journal export` writes all")
+    def listed(self) -> Listed:
+        """The entries that the filter lets through."""
+        rows = self.query_one(JournalTable).listed
+        more = "`v2g-console journal export` writes all"
+        return Listed("journal", "entry", "entries", len(rows), JOURNAL_FIELDS, lambda: rows_of(rows, JOURNAL_FIELDS), more=more)
 
     def _ask_newest(self) -> None:
         """Unless the same question is under way, or no entry can be the answer."""
@@ -190,7 +181,3 @@ class JournalScreen(ListingScreen):
             self._more = reply.result.more
             self.query_one(JournalTable).show(self._rows)
             self.draw_around()
-
-
-def _iso(utc_ms: int) -> str:
-    return datetime.fromtimestamp(utc_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

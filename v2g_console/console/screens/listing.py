@@ -1,7 +1,7 @@
 """Screens that are one list: a line of counts with a filter, the table, and a line or two about the row under the cursor."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual import on
 from textual.containers import Horizontal
@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.safe_text import line
-from v2g_console.console.screens.base import ConsoleScreen
+from v2g_console.console.screens.copying import CopyingScreen
 from v2g_console.console.widgets.lines import Lines
 from v2g_console.console.widgets.record_table import LONGEST_WORD_CHARS, RecordTable
 
@@ -21,7 +21,7 @@ LIST_LINES: Final = 9
 """Lines that the list and what is around it need before there is room for words about the row under the cursor."""
 
 
-class ListingScreen(ConsoleScreen):
+class ListingScreen(CopyingScreen):
     """A list of records. A subclass makes the table, counts what is in it, and says what is under the cursor (`about_lines` lines).
 
     `written` is in the filter from the beginning.
@@ -66,13 +66,6 @@ class ListingScreen(ConsoleScreen):
     def about(self, width_cells: int) -> list[Content]:  # a screen without such lines needs none
         """What is under the cursor, in words."""
         return []
-
-    @property
-    def table(self) -> RecordTable[Any]:
-        """The list."""
-        table = self.query_one("RecordTable")
-        assert isinstance(table, RecordTable)
-        return table
 
     @on(Input.Changed, ".listing-filter")
     def filter_typed(self, event: Input.Changed) -> None:

@@ -7,10 +7,14 @@ from textual.content import Content
 from textual.widget import Widget
 
 from v2g_console.console.actions import Scope
+from v2g_console.console.exporting import Listed, export_listed
 from v2g_console.console.glyphs import Glyphs
+from v2g_console.console.listed_rows import SILENT_FIELDS, rows_of
 from v2g_console.console.model import ConsoleModel
+from v2g_console.console.operating import OperatingApp
 from v2g_console.console.safe_text import line, pad_text, safe_text
 from v2g_console.console.screens.base import ConsoleScreen
+from v2g_console.console.screens.listing import HEAD_FROM_LINES
 from v2g_console.console.steady_ask import SteadyAsk, trouble_text
 from v2g_console.console.times import clock_of, span_text
 from v2g_console.console.widgets.lines import Lines
@@ -21,6 +25,7 @@ from v2g_console.contract.snapshot import Snapshot
 from v2g_console.contract.stop import SilentVehicle, StopView, lease_ended_text
 from v2g_console.domain.units import grouped, power_text
 
+_HEAD_LINES: Final = 3
 _NAME_CELLS: Final = 12
 _INDENT_CELLS: Final = 4
 
@@ -31,7 +36,7 @@ class StopListScreen(ConsoleScreen):
     scope: ClassVar[Scope] = Scope.STOP_LIST
     AUTO_FOCUS = "TextPane"
     DEFAULT_CSS = """
-    StopListScreen #stop-head { height: 3; padding: 0 1; }
+    StopListScreen #stop-head { height: 1; padding: 0 1; }
     StopListScreen TextPane { padding: 0 1; }
     """
 
@@ -52,6 +57,17 @@ class StopListScreen(ConsoleScreen):
         self._view = self._view or snapshot.stop
         self._draw()
 
+    async def do_export(self) -> None:
+        """Write the silent vehicles and their next step to a file."""
+        who = () if self._view is None else self._view.who
+        assert isinstance(self.app, OperatingApp)
+        if not who or self._view is None:
+            self.app.say("no vehicle is silent: there is nothing to export")
+            return
+        more = f"the engine lists the first {len(who)} of {grouped(self._view.silent)}" if len(who) < self._view.silent else ""
+        listed = Listed("stop-silent", "vehicle", "vehicles", len(who), SILENT_FIELDS, lambda: rows_of(who, SILENT_FIELDS), more=more)
+        await export_listed(self.app, listed)
+
     def _heard(self, reply: Reply | OSError) -> None:
         if isinstance(reply, Accepted) and isinstance(reply.result, StopView):
             self._view, self._trouble = reply.result, ""
@@ -59,27 +75,40 @@ class StopListScreen(ConsoleScreen):
             self._trouble = trouble_text(reply)
         self._draw()
 
+    def on_resize(self) -> None:
+        """Where there are few lines the vehicles need them, and the counts say most of the head."""
+        if self.is_mounted:
+            self.query_one("#stop-head").styles.height = _HEAD_LINES if self._roomy else 1
+            self._draw()
+
+    @property
+    def _roomy(self) -> bool:
+        return self.size.height >= HEAD_FROM_LINES
+
     def _draw(self) -> None:
         if self._view is None:
             self.query_one("#stop-head", Lines).show([line((self._trouble or "asking the engine", "$muted"))])
             return
-        head = head_lines(self._view)
+        head = head_lines(self._view, self.size.width - 2)
         head[-1] = line((self._trouble, "$warning")) if self._trouble else head[-1]
-        self.query_one("#stop-head", Lines).show(head)
+        self.query_one("#stop-head", Lines).show(head if self._roomy else head[1:2])
         pane = self.query_one(TextPane)
         pane.show(silent_rows(self._view, self.glyphs, pane.scrollable_content_region.width or self.size.width))
 
 
-def head_lines(view: StopView) -> list[Content]:
-    """Who pressed it and how far it has come: three lines."""
+def head_lines(view: StopView, width_cells: int) -> list[Content]:
+    """Who pressed it and how far it has come: three lines. Where it is narrow the silent come first, so that they are not cut."""
     at = "" if view.at_ms is None else f" at {clock_of(view.at_ms)}"
     reason = f": {safe_text(view.reason, 80)}" if view.reason else ""
     latched = f"STOP is latched by {safe_text(view.by, 20)}{at}{reason}" if view.stopped else "STOP is not latched"
     settled = f"{grouped(view.confirmed)} of {grouped(view.vehicles)} vehicles confirmed{lease_ended_text(view.lease_ended)}"
-    counts = f"{settled}, {grouped(view.waiting)} waited for"
-    silent = (f", {grouped(view.silent)} silent", "bold $warning" if view.silent else "")
+    waiting = f"{grouped(view.waiting)} waited for"
+    silent = (f"{grouped(view.silent)} silent", "bold $warning" if view.silent else "")
+    counts = line(f"{settled}, {waiting}, ", silent)
+    if counts.cell_length > width_cells:
+        counts = line(silent, f", {waiting}, {settled}")
     down = "the link is down: releases go out when it is back" if view.link_down else ""
-    return [line((latched, "bold")), line(counts, silent), line((down, "bold $warning"))]
+    return [line((latched, "bold")), counts, line((down, "bold $warning"))]
 
 
 def silent_rows(view: StopView, glyphs: Glyphs, width_cells: int) -> list[Content]:

@@ -13,12 +13,11 @@ from textual.screen import ModalScreen
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
-from v2g_console.console.actions import state_text
 from v2g_console.console.background import start_work, still_there
 from v2g_console.console.composer_fields import Word, direction_words, read_power
 from v2g_console.console.composer_preview import limit_words
 from v2g_console.console.glyphs import Glyphs
-from v2g_console.console.model import ConsoleModel, is_active
+from v2g_console.console.model import ConsoleModel, is_active, state_text
 from v2g_console.console.safe_text import line, safe_text
 from v2g_console.console.steady_ask import trouble_text
 from v2g_console.console.widgets.lines import Lines

@@ -37,6 +37,14 @@ class Banner(Lines):
         self._glyphs = glyphs
         self._ack_key = shown_key("alarm.ack", model) if ack_key is None else ack_key
 
+    def on_mount(self) -> None:
+        """A screen that opens tells the trouble at once, not with the next picture."""
+        self.show_model()
+
+    def on_resize(self) -> None:
+        """Fit the new width."""
+        self.show_model()
+
     def show_model(self) -> None:
         """Show the most important trouble, or nothing."""
         text = banner_line(self._model, self._glyphs, self.size.width or self.app.size.width, self._ack_key)

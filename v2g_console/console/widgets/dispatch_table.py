@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from v2g_console.console.actions import state_text
 from v2g_console.console.dispatch_text import taken_words
-from v2g_console.console.model import is_active
+from v2g_console.console.model import is_active, state_text
 from v2g_console.console.progress_text import NOBODY_LEFT, nobody_left, shows_release
 from v2g_console.console.times import clock_of, date_and_clock, left_text
 from v2g_console.console.widgets.dispatches_pane import SHORT_SHARE, answered_of, delivered_text

@@ -9,9 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
 
-from v2g_console.console.actions import state_text
 from v2g_console.console.glyphs import Glyphs, progress_bar
-from v2g_console.console.model import ConsoleModel, is_active
+from v2g_console.console.model import ConsoleModel, is_active, state_text
 from v2g_console.console.nothing_text import nothing_runs
 from v2g_console.console.progress_text import nobody_left, shown_progress
 from v2g_console.console.safe_text import Part, line, pad_text, safe_text

@@ -166,11 +166,6 @@ class FleetTable(LineTable):
         """Chosen columns that do not fit the width."""
         return max(0, len(self.keys_shown) - len(self.layout_columns))
 
-    def text_on_screen(self) -> list[str]:
-        """The lines on screen, cells separated by tabs."""
-        lines = self.lines_at(*self.lines_on_screen)
-        return ["\t".join(text.strip() for text, _ in one.pieces) for one in lines]
-
     def id_at(self, place: int) -> str:
         """The vehicle listed at `place`."""
         assert self.index.columns is not None, "a place is only asked for in a list that isn't empty"

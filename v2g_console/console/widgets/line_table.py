@@ -132,6 +132,11 @@ class LineTable(ScrollView, can_focus=True):
         """Places of the first row on screen and of the one after the last."""
         return self._top, min(self.shown, self._top + self._visible_lines)
 
+    def text_on_screen(self) -> list[str]:
+        """The lines on screen, cells separated by tabs."""
+        lines = self.lines_at(*self.lines_on_screen)
+        return ["\t".join(text.strip() for text, _ in one.pieces) for one in lines]
+
     def relist(self, cursor_line: int | None) -> None:
         """The list is another one: set its height, and keep the row of the cursor on its screen line."""
         set_length(self, Size(self.size.width, self.shown + HEADER_LINES))
