@@ -9,7 +9,6 @@ from v2g_console.domain.states import CommandState
 from v2g_console.domain.text import visible
 from v2g_console.engine.core import Core
 from v2g_console.engine.dispatch import ReleaseState, Running
-from v2g_console.engine.mirror import note_releases
 from v2g_console.engine.override_record import end_overrides
 from v2g_console.engine.owed import Owed, lets_go
 from v2g_console.engine.renewals import take_renewal
@@ -98,12 +97,7 @@ class Acks:
         over = running.cells.release_state[position] in _SETTLED
         if ack.status or not over or seq > running.cells.seq[position] or core.fleet.owner[row] >= 0 or core.fleet.owed[row]:
             return False
-        running.set_release(position, _RELEASE_OWED)
-        running.cells.release_sent_at[position] = core.clock.monotonic()  # what was measured before proves nothing
-        running.cells.release_acked_at[position] = math.nan
-        core.fleet.intend(running.rows[position : position + 1], running.setpoint_kw[position : position + 1], core.clock.monotonic())
         self._owed.add_again(running, position)
-        note_releases(core, running)
         return True
 
     def _taken_again(self, row: int) -> None:

@@ -106,11 +106,16 @@ class Owed:
 
     def add_again(self, running: Running, position: int) -> None:
         """A vehicle that was released may follow its setpoint again: the next tick writes that down, and sends the release."""
-        self.add(running, position, first_seq=self._core.next_seq())  # the answer to the release of before proves nothing
-        row = running.row_list[position]
-        self._by_row[row].next_at = self._core.clock.monotonic()
+        core, cells, row, now = self._core, running.cells, running.row_list[position], self._core.clock.monotonic()
+        running.set_release(position, ReleaseState.OWED)
+        cells.release_sent_at[position] = now  # what was measured before proves nothing
+        cells.release_acked_at[position] = math.nan
+        core.fleet.intend(running.rows[position : position + 1], running.setpoint_kw[position : position + 1], now)
+        self.add(running, position, first_seq=core.next_seq())  # nor does the answer to the release of before
+        self._by_row[row].next_at = now
         self._alive.add(row)
         self._relapsed.setdefault(running, []).append(position)
+        note_releases(core, running)
 
     def answers_due(self) -> bool:
         """True while the answer to an owed release may be under way: it was sent, or is about to be, less than an ack timeout ago."""

@@ -36,9 +36,9 @@ async def release_all(core: Core, running: Running, owed: Owed, *, ramp_s: float
     await _spread(release, positions, ramp_s)
     await _confirmed(release)
     mirror(core, running)
-    await _once_more(release)
     for position in np.flatnonzero(running.release_state == ReleaseState.SENT):
         _last_look(core, running, owed, int(position))
+    _doubt(core, running, owed)
 
 
 async def _spread(release: ReleaseRound, positions: list[int], ramp_s: float) -> None:
@@ -155,16 +155,12 @@ async def _confirmed(release: ReleaseRound) -> None:
         await running.changed.wait()
 
 
-async def _once_more(release: ReleaseRound) -> None:
-    """Repeat the release to v1 vehicles that answered a setpoint while it was on its way: they may have got that setpoint after it."""
-    running = release.running
-
-    def leaves(position: int) -> int | None:
-        cells = running.cells
-        free = release.core.fleet.owner[running.row_list[position]] < 0
-        return cells.release_sent_ms[position] if free and cells.release_state[position] == ReleaseState.CONFIRMED else None
-
-    await release.publish(list(running.doubted), leaves)
+def _doubt(core: Core, running: Running, owed: Owed) -> None:
+    """Who of v1 answered a setpoint while its release was on its way may have got that setpoint after it: it is owed one more."""
+    for position in sorted(running.doubted):
+        row = running.row_list[position]
+        if running.release_state[position] == ReleaseState.CONFIRMED and core.fleet.owner[row] < 0 and not core.fleet.owed[row]:
+            owed.add_again(running, position)
 
 
 def _last_look(core: Core, running: Running, owed: Owed, position: int) -> None:
@@ -174,4 +170,5 @@ def _last_look(core: Core, running: Running, owed: Owed, position: int) -> None:
         core.fleet.free(running.row_list[position], core.clock.monotonic())
     else:
         running.set_release(position, ReleaseState.OWED)
-        owed.add(running, position, first_seq=running.release_seq)
+        # An answer that comes to the release of before proves nothing of a vehicle that may have got a setpoint since.
+        owed.add(running, position, first_seq=core.next_seq() if position in running.doubted else running.release_seq)

@@ -112,7 +112,40 @@ async def test_a_v1_vehicle_that_answers_a_setpoint_while_its_release_is_on_its_
         arrives_again(one, car, old)
         assert await one.over(running) is DispatchState.CANCELLED
         await one.until(lambda: car.setpoint_kw == 0.0)
-        assert running.release_counts[ReleaseState.CONFIRMED] == 1
+        await one.until(lambda: running.release_counts[ReleaseState.CONFIRMED] == 1)
+
+
+@dataclass
+class Deaf(Car):
+    """A v1 vehicle that never gets the next `misses` commands."""
+
+    misses: int = 0
+
+    def take(self, payload: bytes, at_s: float, utc_ms: float) -> list[Ack]:
+        if self.misses:
+            self.misses -= 1
+            return []
+        return super().take(payload, at_s, utc_ms)
+
+
+@in_virtual_time
+async def test_a_release_that_is_sent_once_more_and_lost_is_owed_until_it_is_answered() -> None:
+    car = Deaf("veh000000")
+    async with bench([car]) as one:
+        running = await one.active("MA", 4.0, 60.0)
+        old = car.received[0].payload
+        car.answer_s = 0.5
+        await one.accepted(ask.Cancel(dispatch_id=running.dispatch_id))
+        await one.until(lambda: car.setpoint_kw == 0.0)
+        car.answer_s = 0.1
+        arrives_again(one, car, old)
+        car.misses = 1
+        await one.over(running)
+        await one.until(lambda: not car.misses)
+        await one.run_for(1.0)
+        assert (car.setpoint_kw, running.release_counts[ReleaseState.OWED]) == (4.0, 1)
+        await one.until(lambda: car.setpoint_kw == 0.0)
+        await one.until(lambda: running.release_counts[ReleaseState.CONFIRMED] == 1)
 
 
 @in_virtual_time

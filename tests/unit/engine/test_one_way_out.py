@@ -41,4 +41,4 @@ def test_only_the_gate_lets_setpoints_through() -> None:
     assert callers("within_phases") - {"deliberate"} == {"setpoint_gate", "phase_moves", "fuses", "moved"}, (
         "phase_moves decides, fuses cuts releases, moved only looks who has no room"
     )
-    assert callers("intend") == {"setpoint_gate", "placing", "lifecycle", "bounds", "resume", "recover", "acks"}
+    assert callers("intend") == {"setpoint_gate", "placing", "lifecycle", "bounds", "resume", "recover", "owed"}
