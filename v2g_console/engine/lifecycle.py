@@ -72,14 +72,16 @@ def own(core: Core, running: Running, whole: Decision) -> None:
     rows = decision.rows
     vehicles, allocation = decision.vehicles, decision.allocation
     passed = pass_gate(core, Why.DECIDED, rows, allocation.setpoint_kw[rows], vehicles.baseline_kw[rows])
-    commanded = hand_over(core, running, rows)
+    followed = hand_over(core, running, rows)
     core.fleet.take(rows, running.slot, vehicles.baseline_kw[rows], vehicles.baseline_kind[rows])
     passed.intend()
     core.fleet.reason[: len(vehicles)] = decision.reason
     core.fleet.place[: len(vehicles)] = places_of(core, allocation, len(vehicles))
     positions = running.add(rows, passed.setpoint_kw, vehicles.baseline_kw[rows], allocation.score[rows])
     running.reason[positions] = np.where(np.isin(decision.reason[rows], _HELD_BACK), decision.reason[rows], Reason.NONE)
-    running.out[positions] = commanded  # they follow the loser's setpoint until ours arrives: released whatever becomes of it
+    # They follow the loser's setpoint until ours arrives, also one that they refuse: released whatever becomes of it.
+    running.out[positions] = followed.out
+    running.latest_until_ms[positions], running.lease_ends_at[positions] = followed.latest_until_ms, followed.lease_ends_at
     ahead = outlook(core, vehicles.take(rows), allocation.setpoint_kw[rows], vehicles.baseline_kw[rows])
     running.holds_s, running.rebound_kw = ahead.holds_s, ahead.rebound_kw
     running.limits = tuple((reason.name, kw) for reason, kw in allocation.limits)

@@ -148,6 +148,30 @@ async def test_a_date_set_back_does_not_shorten_the_lease_that_a_vehicle_keeps(s
         await one.until(lambda: not len(one.engine._owed), 2 * SLACK_S)
 
 
+@in_virtual_time
+async def test_a_date_set_back_before_a_preemption_does_not_shorten_the_lease_that_a_vehicle_keeps_of_the_loser() -> None:
+    fleet = cars(2, 2)
+    async with bench(fleet, lease_s=LEASE_S) as one:
+        own_date(one)
+        await one.active("MA", 4.0, 1000.0)
+        lease_ends_ms = fleet[0].lease_ends_ms
+        one.clock.step_s = -3600.0
+        for car in fleet:
+            car.answer = Answer.EXPIRED  # by its own date every command comes too late from now on
+        winner = await one.dispatch("aFRR_UP", 20.0, 1000.0, preempt=True)
+        await one.until(lambda: winner.counts[CommandState.REJECTED] == 2)
+        for car in fleet:
+            car.answer, car.reports = Answer.NEVER, False
+        await one.accepted(ask.Cancel(dispatch_id=winner.dispatch_id))
+        await one.over(winner)
+        for car in fleet:
+            car.setpoint_kw, car.lease_ends_ms, car.reports = 2.0, lease_ends_ms, True  # the release came too late as well
+        while any(followed_kw(one, fleet)):
+            assert len(one.engine._owed) == 2, "they still follow it"
+            await one.run_for(0.5)
+        await one.until(lambda: not len(one.engine._owed), 2 * SLACK_S)
+
+
 @pytest.mark.parametrize("step_s", [-3600.0, 45.0, 3600.0])
 @in_virtual_time
 async def test_leases_are_renewed_at_half_life_whatever_the_date_does(step_s: float) -> None:
