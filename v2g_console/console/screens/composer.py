@@ -8,32 +8,29 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.timer import Timer
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from v2g_console.console.actions import Scope, action_of, actions_of, shown_key
 from v2g_console.console.background import start_work, still_there
-from v2g_console.console.composer_changes import after_changes
 from v2g_console.console.composer_fields import FieldTexts, Known, typed_power_matches
 from v2g_console.console.composer_flow import ComposerFlow, Step, armed_for_s
-from v2g_console.console.composer_preview import preview_rows
-from v2g_console.console.composer_words import changed_text, keys_line, no_plan_rows, refused_text, sent_text
+from v2g_console.console.composer_words import changed_text, keys_line, refused_text, sent_text
 from v2g_console.console.glyphs import Glyphs
 from v2g_console.console.model import ConsoleModel
 from v2g_console.console.operating import OperatingApp
 from v2g_console.console.options import Severity
 from v2g_console.console.outcomes import Act
-from v2g_console.console.safe_text import line, lines
+from v2g_console.console.safe_text import line
 from v2g_console.console.screens.base import bindings_of
 from v2g_console.console.tagging import caution_dialog
 from v2g_console.console.textual_private import rebind
 from v2g_console.console.widgets.banner import Banner
 from v2g_console.console.widgets.composer_form import ArmedPanel, ComposerForm, choosing_keys
+from v2g_console.console.widgets.composer_panes import PlanPane, ToldPane
 from v2g_console.console.widgets.header import HeaderLine
 from v2g_console.console.widgets.lines import Lines
-from v2g_console.console.widgets.text_pane import TextPane
 from v2g_console.contract.replies import Accepted, PlanView, Refusal, Refused, Reply
 from v2g_console.contract.requests import Arm, Operate, Request
 from v2g_console.contract.snapshot import Snapshot
@@ -79,7 +76,6 @@ class ComposerScreen(ModalScreen[None]):
         self._debounce: Timer | None = None
         self._says: tuple[str, ...] = ()
         self._alert = self._over = self._must_type = False
-        self._drawn_told: Content | None = None
         self._before: PlanView | None = None
         self._read: tuple[TagView, ...] = ()  # CAUTION tags that were read and accepted
 
@@ -92,13 +88,12 @@ class ComposerScreen(ModalScreen[None]):
             box.border_title = line(f" New dispatch {scope}")
             yield ComposerForm(self.glyphs, self._known(), self._vehicles, self._start)
             yield ArmedPanel(self.glyphs)
-            yield TextPane(id="composer-preview")
-            yield Static(id="composer-says")
+            yield PlanPane(self.glyphs)
+            yield ToldPane(self.glyphs)
             yield Lines(id="composer-keys")
 
     def on_mount(self) -> None:
         """Plan what the fields start with."""
-        self.query_one("#composer-preview", TextPane).can_focus = False
         self._fields_changed()
         self.set_interval(REPLAN_S, self._replan)
         self.set_interval(COUNT_S, self._count_down)
@@ -198,8 +193,7 @@ class ComposerScreen(ModalScreen[None]):
 
     def action_scroll_preview(self, pages: int) -> None:
         """Read the rest of a plan that is longer than its pane."""
-        pane = self.query_one("#composer-preview", TextPane)
-        pane.scroll_relative(y=pages * max(1, pane.size.height - 1), animate=False)
+        self.query_one(PlanPane).scroll_pages(pages)
 
     def _known(self) -> Known:
         snapshot = self.model.snapshot
@@ -367,34 +361,16 @@ class ComposerScreen(ModalScreen[None]):
             panel.show_sending()
         elif armed and plan is not None and request is not None:
             panel.show_armed(plan, request, self.flow, self._send_key)
-        preview = self.query_one("#composer-preview", TextPane)
-        preview.show(self._preview(max(1, preview.size.width - 1), preview.size.height))
-        self._draw_told()
+        self.query_one(PlanPane).show_plan(self.flow, self._before, self._says)
+        self.query_one(ToldPane).show(self._says, alert=self._alert)
         self._draw_keys()
         self.call_after_refresh(self._draw_keys)  # whether the plan is longer than its pane is known once that has its new size
 
     def _draw_keys(self) -> None:
-        for preview in self.query("#composer-preview").results(TextPane):  # none once it is left
+        for preview in self.query(PlanPane):  # none once it is left
             keys = keys_line(self.flow.step, preview.max_scroll_y > 0, self._send_key, self.size.width, choosing_keys(self.focused))
             self.query_one("#composer-keys", Lines).show([keys])
 
     def on_descendant_focus(self) -> None:
         """Each field has keys of its own."""
         self._draw()
-
-    def _preview(self, width_cells: int, height_lines: int) -> list[Content]:
-        plan = self.flow.plan
-        if self.flow.request is None:
-            return [line(("the plan shows when the fields are right", "$muted"))]
-        if plan is None:
-            return no_plan_rows(self._says, self.flow.arm_when_planned)
-        rows = after_changes(self._before, plan, preview_rows(plan, width_cells, height_lines, self.glyphs), self.glyphs)
-        # An older plan stays readable while the new one is made, but never looks like the new one.
-        return rows if self.flow.current else [line(("planning: what follows is the plan before the last change", "bold")), *rows]
-
-    def _draw_told(self) -> None:
-        mark, style = (f"{self.glyphs.warn} ", "bold $warning") if self._alert else ("", "bold")
-        told = lines([line((mark, style), (text, style)) for text in self._says if text])
-        if self._drawn_told is None or not told.is_same(self._drawn_told):
-            self._drawn_told = told
-            self.query_one("#composer-says", Static).update(told)
