@@ -11,8 +11,8 @@ from v2g_console.config.settings import Settings
 from v2g_console.contract.configuration import ConfigurationView
 from v2g_console.contract.events import EventBatch
 from v2g_console.contract.link import LinkHealth
-from v2g_console.contract.replies import Reply
-from v2g_console.contract.requests import Origin, Request
+from v2g_console.contract.replies import Accepted, Reply
+from v2g_console.contract.requests import LOOKS_ONLY, Origin, Request
 from v2g_console.contract.snapshot import Snapshot
 from v2g_console.engine.clock import Clock
 from v2g_console.engine.parts import Around, assemble, build_core
@@ -95,7 +95,10 @@ class Engine:
 
     async def request(self, request: Request, origin: Origin) -> Reply:
         """See `contract.port.EnginePort`."""
-        return await self._parts.gate.request(request, origin)
+        reply = await self._parts.gate.request(request, origin)
+        if isinstance(reply, Accepted) and not isinstance(request, LOOKS_ONLY):
+            self._snapshots.outdate()
+        return reply
 
     async def snapshot(self) -> Snapshot:
         """See `contract.port.EnginePort`."""

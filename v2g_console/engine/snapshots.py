@@ -1,4 +1,4 @@
-"""Snapshots: immutable, numbered pictures, made when a reader asks, at most four a second; unchanged columns are shared."""
+"""Snapshots: immutable, numbered pictures, made when a reader asks, after an act or at most four a second; unchanged columns are shared."""
 
 import asyncio
 import itertools
@@ -61,7 +61,7 @@ class Snapshots:
         self.loop_lag_ms = 0.0
 
     def newest(self) -> Snapshot:
-        """The last one if it is younger than 250 ms, else a new one."""
+        """The last one if it is younger than 250 ms and nothing was done since, else a new one."""
         now = self._core.clock.monotonic()
         if self._last is None or now - self._made_at >= SHORTEST_PAUSE_S:
             self._made_at = now
@@ -82,6 +82,10 @@ class Snapshots:
                 proposals=self._ecowatt.waiting(),
             )
         return self._last
+
+    def outdate(self) -> None:
+        """Something was done: whoever looks next sees it, also within 250 ms."""
+        self._made_at = -np.inf
 
     def engine_info(self) -> EngineInfo:
         """Who runs, where, in which mode."""

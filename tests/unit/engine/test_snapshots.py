@@ -9,6 +9,8 @@ import pytest
 from tests.unit.engine.bench import bench
 from tests.unit.engine.cars import Answer, cars
 from tests.unit.engine.virtual_time import in_virtual_time
+from v2g_console.contract import requests as ask
+from v2g_console.contract.replies import StatusView
 from v2g_console.contract.snapshot import FLEET_STATE_NAMES, FleetColumns
 
 
@@ -20,6 +22,19 @@ async def test_a_snapshot_is_made_at_most_four_times_a_second() -> None:
         await one.run_for(0.3)
         second = await one.engine.snapshot()
         assert second.number > first.number
+
+
+@in_virtual_time
+async def test_who_acts_sees_it_in_the_next_look() -> None:
+    async with bench(cars(2)) as one:
+        assert (await one.engine.snapshot()).dispatches == ()
+        accepted = await one.accepted(ask.Dispatch(signal="FCR", power_kw=4.0, duration_s=60.0))
+        status = (await one.accepted(ask.Status())).result
+        assert isinstance(status, StatusView)
+        assert [view.dispatch_id for view in status.dispatches] == [accepted.dispatch_id]
+        seen = await one.engine.snapshot()
+        assert [view.dispatch_id for view in seen.dispatches] == [accepted.dispatch_id]
+        assert await one.engine.snapshot() is seen
 
 
 @in_virtual_time
